@@ -1,0 +1,138 @@
+"""Artefacts on disk: written whole or not at all, named by the hash of what they hold.
+
+Overwriting files in place leaves unloadable artefacts when a process is killed; a temporary name, fsync and
+rename does not. A flipped bit in npy or safetensors loads silently, so manifests carry SHA-256 sums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lift.errors import LiftError
+
+VERB_OF = {"dataset": "ingest", "store": "embed", "run": "train", "index": "index", "comparison": "compare"}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` so that `path` holds either the old bytes or all the new ones, even after a kill."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented UTF-8 JSON, atomically; equal values give equal bytes."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes `out` when the block ends well, and vanishes when it fails.
+
+    Leftovers of killed runs (same temporary name) are removed first. An existing `out` is replaced at the end.
+    """
+    partial = out.with_name(f".{out.name}.partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as handle:
+                    os.fsync(handle.fileno())
+        fsync_folder(partial)
+        if out.exists():
+            doomed = out.with_name(f".{out.name}.old")
+            if doomed.exists():
+                shutil.rmtree(doomed)
+            out.rename(doomed)
+            partial.rename(out)
+            shutil.rmtree(doomed)
+        else:
+            partial.rename(out)
+        fsync_folder(out.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
+    """Read `<kind>.json` of an artefact folder; kind is one of dataset, store, run, index.
+
+    Raises LiftError when the folder is no such artefact, naming what it is instead where that is known.
+    """
+    folder = Path(folder)
+    path = folder / f"{kind}.json"
+    if not path.is_file():
+        others = [other for other in VERB_OF if (folder / f"{other}.json").is_file()]
+        found = f"it is a {others[0].upper()}" if others else "it holds no finished artefact of lift"
+        if not folder.exists():
+            found = "there is no such folder"
+        raise LiftError(
+            f"{folder} is not a {kind.upper()}: {found}",
+            f"make one with `lift {VERB_OF[kind]} … --out {folder}`, or give the folder of one",
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise LiftError(
+            f"{path} is damaged ({error})", f"delete {folder} and run `lift {VERB_OF[kind]}` again"
+        ) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != 1:
+        raise LiftError(
+            f"{path} is of a format this version does not know",
+            "update lift, or make the artefact again with this version",
+        )
+    return manifest
+
+
+def already_done(out: Path, kind: str, request: dict[str, Any], overwrite: bool) -> bool:
+    """True when `out` holds a finished artefact made by the same `request`, so that the stage can be skipped.
+
+    Raises LiftError when `out` holds something else and `overwrite` is off.
+    """
+    if not out.exists() or overwrite:
+        return False
+    if (out / f"{kind}.json").is_file():
+        made_by = read_manifest(out, kind).get("request")
+        if made_by == request:
+            return True
+        changed = sorted(k for k in {*request, *(made_by or {})} if (made_by or {}).get(k) != request.get(k))
+        problem = f"{out} was made with other settings ({', '.join(changed) or 'unknown'})"
+    elif any(out.iterdir()):
+        problem = f"{out} exists and is not a {kind.upper()}"
+    else:
+        return False
+    raise LiftError(problem, "give another --out, or add --overwrite to replace it")
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a JSON-able value (keys sorted)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]

@@ -1,0 +1,96 @@
+"""The command line: one verb, one Config, one function; a stage is imported only when its verb runs."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from lift import __version__
+from lift.errors import LiftError
+
+
+class Verb(NamedTuple):
+    """Where a verb lives: module, its frozen Config dataclass, its function, and one line of help."""
+
+    module: str
+    config: str
+    function: str
+    help: str
+
+
+VERBS: dict[str, Verb] = {
+    "poc": Verb(
+        "lift.poc", "PocConfig", "poc", "the whole road in one folder: photos to a compared, searchable model"
+    ),
+    "scenes": Verb("lift.scenes", "ScenesConfig", "scenes", "make the built-in data set of drawn scenes"),
+    "ingest": Verb("lift.ingest", "IngestConfig", "ingest", "photos and texts -> DATASET"),
+    "embed": Verb("lift.embedding", "EmbedConfig", "embed", "DATASET -> STORE of text vectors, once"),
+    "train": Verb(
+        "lift.training", "TrainConfig", "train", "DATASET + STORE -> RUN with a trained image encoder"
+    ),
+    "evaluate": Verb(
+        "lift.evaluation", "EvaluateConfig", "evaluate", "RUN + DATASET -> results with intervals"
+    ),
+    "compare": Verb(
+        "lift.report", "CompareConfig", "compare", "several RUNs -> one table and one HTML report"
+    ),
+    "index": Verb("lift.indexing", "IndexConfig", "index", "RUN + photos -> INDEX"),
+    "search": Verb("lift.indexing", "SearchConfig", "search", "find photos by a sentence"),
+    "classify": Verb(
+        "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
+    ),
+    "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+}
+
+
+def usage() -> str:
+    """The text of `lift --help`, generated from VERBS."""
+    width = max(map(len, VERBS))
+    lines = ["usage: lift VERB [OPTIONS]   (lift VERB --help lists a verb's options)", "", "verbs:"]
+    lines += [f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items()]
+    lines += ["", "options:", "  -h, --help     show this text", "  --version      show lift's version"]
+    lines += ["", "exit codes: 0 done, 1 failed, 2 bad usage"]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; ends the process with 0 (done), 1 (failed) or 2 (bad usage)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        sys.exit(0 if arguments else 2)
+    if arguments[0] in ("--version", "-V"):
+        print(f"lift {__version__}")
+        sys.exit(0)
+    name, rest = arguments[0], arguments[1:]
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        print(f"lift: there is no verb {name!r}.{hint} Known: {', '.join(VERBS)}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(run(name, rest))
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Parse `arguments` into the verb's Config and call its function; returns the exit code."""
+    import tyro
+
+    verb = VERBS[name]
+    module = import_module(verb.module)
+    config = tyro.cli(getattr(module, verb.config), prog=f"lift {name}", args=list(arguments))
+    try:
+        getattr(module, verb.function)(config)
+    except LiftError as error:
+        print(f"lift {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"lift {name}: stopped; run the same command again to go on", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Which photo, which caption and which crop at which step: pure functions of (seed, epoch, step).
+
+Nothing here keeps state, so a run that is killed and resumed sees exactly what an undisturbed one sees, and LIFT
+and CLIP trained with one seed see the same samples in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from lift.data.dataset import Row
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of `count` samples in an epoch: a permutation, int64 (count,)."""
+    return np.random.default_rng([seed, epoch, 1]).permutation(count)
+
+
+def caption_turn(seed: int, epoch: int, counts: np.ndarray) -> np.ndarray:
+    """Which caption each row uses in `epoch`: int64, row i in 0..counts[i]-1.
+
+    Every row starts at a random caption and goes through all of its captions before one returns.
+    """
+    start = np.random.default_rng([seed, 2]).integers(0, 1 << 30, size=len(counts))
+    return (start + epoch) % counts
+
+
+class TextTable:
+    """Texts of the rows by number: `ids` of row i are flat[starts[i] : starts[i] + counts[i]]."""
+
+    def __init__(self, rows: Sequence[Row], number_of: dict[str, int]) -> None:
+        """number_of: the number (row of a STORE, or of a token table) of each text."""
+        self.counts = np.array([len(row.texts) for row in rows], dtype=np.int64)
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.flat = np.array([number_of[text] for row in rows for text in row.texts], dtype=np.int64)
+
+    def of_epoch(self, seed: int, epoch: int) -> np.ndarray:
+        """The text number each row uses in `epoch`: int64 (rows,)."""
+        return self.flat[self.starts + caption_turn(seed, epoch, self.counts)]
+
+
+def random_crop(
+    pixels: UInt8[Tensor, "B S S 3"], seed: int, step: int, *, scale: tuple[float, float], flip: bool
+) -> Float[Tensor, "B 3 S S"]:
+    """Crops of random area (share `scale`) and aspect (3/4..4/3), mirrored in half of the cases when `flip`.
+
+    One bilinear resampling of the whole batch; values in 0..1.
+    """
+    images = pixels.permute(0, 3, 1, 2).float().div_(255)
+    if scale == (1.0, 1.0) and not flip:
+        return images.contiguous()
+    random = np.random.default_rng([seed, step, 3])
+    count = len(images)
+    area = random.uniform(*scale, size=count)
+    aspect = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), size=count))
+    wide = np.minimum(np.sqrt(area * aspect), 1.0)
+    high = np.minimum(np.sqrt(area / aspect), 1.0)
+    shift_x = random.uniform(-1, 1, size=count) * (1 - wide)
+    shift_y = random.uniform(-1, 1, size=count) * (1 - high)
+    mirror = np.where(random.random(count) < 0.5, -1.0, 1.0) if flip else np.ones(count)
+    zero = np.zeros(count)
+    affine = np.stack([np.stack([wide * mirror, zero, shift_x], 1), np.stack([zero, high, shift_y], 1)], 1)
+    grid = F.affine_grid(torch.from_numpy(affine).float(), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
