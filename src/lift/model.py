@@ -1,0 +1,180 @@
+"""Model: photos and sentences into one space. `lift.load(run)` gives one, for LIFT and for CLIP alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from tokenizers import Tokenizer
+
+from lift.artefact import read_manifest
+from lift.checkpoint import load_tensors
+from lift.console import progress_bar
+from lift.data import decode_image, resize_image
+from lift.errors import LiftError
+from lift.fingerprint import Fingerprint
+from lift.image import ImageEncoder
+from lift.store import EmbeddingStore
+from lift.text import TextEncoder, TextTower, encode_sorted, load_text_encoder
+
+Photo = Path | str | Image.Image
+
+
+def load(run: Path | str, *, device: str = "cpu") -> Model:
+    """The trained model of a RUN folder, ready to encode photos and sentences."""
+    return Model.load(run, device=device)
+
+
+class Model:
+    """A trained image encoder and its text encoder; the text encoder is loaded when first needed."""
+
+    def __init__(
+        self,
+        image_encoder: ImageEncoder,
+        *,
+        name: str,
+        method: str,
+        weights: str,
+        fingerprint: Fingerprint,
+        resize_mode: str,
+        logit_scale: float,
+        tower: TextTower | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.image_encoder = image_encoder.eval().requires_grad_(False).to(device)
+        self.name, self.method, self.fingerprint, self.resize_mode = name, method, fingerprint, resize_mode
+        self.id = f"{name}@{weights[:16]}"
+        self.logit_scale, self.device = logit_scale, device
+        self.run: Path | None = None
+        self.config: dict[str, Any] = {}
+        if tower is not None:
+            self.text_encoder = tower.eval().requires_grad_(False).to(device)
+
+    @classmethod
+    def load(cls, run: Path | str, *, device: str = "cpu") -> Model:
+        """Read a finished RUN; LiftError when it is none, or its weights are damaged."""
+        manifest = read_manifest(run, "run")
+        groups, settings = load_tensors(Path(run) / "checkpoint")
+        encoder = ImageEncoder.from_settings(settings["image_encoder"])
+        encoder.load_state_dict(groups["image"])
+        tower = None
+        if manifest["method"] == "clip":
+            tower = TextTower(Tokenizer.from_str(settings["tokenizer"]), **settings["text_tower"])
+            tower.load_state_dict(groups["text"])
+        model = cls(
+            encoder,
+            name=manifest["name"],
+            method=manifest["method"],
+            weights=manifest["checkpoint"]["id"],
+            fingerprint=Fingerprint.from_dict(manifest["fingerprint"]),
+            resize_mode=settings["resize_mode"],
+            logit_scale=float(settings["logit_scale"]),
+            tower=tower,
+            device=device,
+        )
+        model.run, model.config = Path(run), manifest["config"]
+        return model
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return self.image_encoder.dim
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels at which photos are seen."""
+        return self.image_encoder.image_size
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """The frozen encoder the model was trained on; LiftError when the one found here gives other vectors."""
+        encoder = load_text_encoder(self.fingerprint.source, device=self.device)
+        if encoder.fingerprint.digest != self.fingerprint.digest:
+            raise LiftError(
+                f"this model was trained on the text encoder {self.fingerprint}, "
+                f"but {self.fingerprint.source} is now {encoder.fingerprint}",
+                "put back the encoder that was used, or embed and train again with the new one",
+            )
+        return encoder
+
+    def encode_image(
+        self, images: np.ndarray | Sequence[Photo], *, batch_size: int = 256, progress: bool = False
+    ) -> np.ndarray:
+        """Unit vectors float32 (n, D) of photos.
+
+        images: uint8 (n, S, S, 3), or paths and PIL images in any mix. Raises data.BadImage for an unreadable file.
+        """
+        out = np.empty((len(images), self.dim), np.float32)
+        with progress_bar("encoding photos", len(images)) if progress else _no_bar() as bar:
+            for start in range(0, len(images), batch_size):
+                pixels = self.pixels(images[start : start + batch_size])
+                out[start : start + len(pixels)] = self.encode_pixels(pixels)
+                if bar is not None:
+                    bar.advance(len(pixels))
+        return out
+
+    def pixels(self, images: np.ndarray | Sequence[Photo]) -> np.ndarray:
+        """Photos at the size the model sees: uint8 (n, S, S, 3)."""
+        size = self.image_size
+        if isinstance(images, np.ndarray):
+            if images.shape[1:] == (size, size, 3):
+                return np.array(images)  # a copy: memory-mapped pixels are read-only
+            images = [Image.fromarray(image) for image in images]
+        rows = []
+        for image in images:
+            picture = image.convert("RGB") if isinstance(image, Image.Image) else decode_image(image)
+            rows.append(resize_image(picture, size, self.resize_mode))
+        return np.stack(rows) if rows else np.zeros((0, size, size, 3), np.uint8)
+
+    @torch.inference_mode()
+    def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Unit vectors float32 (n, D) of one batch of uint8 (n, S, S, 3)."""
+        tensor = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        return self.image_encoder(tensor).cpu().numpy()
+
+    def encode_text(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int = 64,
+        progress: bool = False,
+        store: EmbeddingStore | None = None,
+    ) -> np.ndarray:
+        """Unit vectors float32 (n, D) of sentences, each distinct one encoded once.
+
+        store: vectors found there are not computed again; LiftError when another encoder made it.
+        """
+        distinct = list(dict.fromkeys(texts))
+        row = {text: number for number, text in enumerate(distinct)}
+        vectors = np.empty((len(distinct), self.dim), np.float32)
+        known = np.zeros(len(distinct), bool)
+        if store is not None:
+            if store.fingerprint.digest != self.fingerprint.digest:
+                raise LiftError(
+                    f"the STORE {store.folder} was made by {store.fingerprint}, the model needs {self.fingerprint}",
+                    "leave the STORE away, or give the one the model was trained on",
+                )
+            known = store.contains(distinct)
+            vectors[known] = store.vectors([t for t, k in zip(distinct, known, strict=True) if k])
+        missing = np.flatnonzero(~known)
+        step = max(batch_size * 16, 1)  # sorted by length inside a step, so that the bar still moves
+        with progress_bar("encoding texts", len(missing)) if progress else _no_bar() as bar:
+            for start in range(0, len(missing), step):
+                part = missing[start : start + step]
+                vectors[part] = encode_sorted(
+                    self.text_encoder, [distinct[i] for i in part], batch_size=batch_size
+                )
+                if bar is not None:
+                    bar.advance(len(part))
+        return vectors[[row[text] for text in texts]].reshape(len(texts), self.dim)
+
+
+def _no_bar() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,120 @@
+"""The two methods behind one face: where the text features of a step come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lift.data.dataset import Row, distinct_texts
+from lift.fingerprint import Fingerprint
+from lift.store import EmbeddingStore
+from lift.text import TextTower, encode_sorted, train_tokenizer
+from lift.training.config import TrainConfig
+
+
+class Arm(Protocol):
+    """A source of text features; `number_of` numbers the texts."""
+
+    number_of: dict[str, int]
+
+    @property
+    def tower(self) -> TextTower | None:
+        """The part that learns, if any."""
+        ...
+
+    def text_features(self, numbers: np.ndarray) -> Tensor:
+        """Unit vectors (B, D) of texts by number."""
+        ...
+
+    def length(self, numbers: np.ndarray) -> int:
+        """Tokens per text that the step computes (0: none)."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 (n, D) for validation."""
+        ...
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the text encoder; for clip only true once training is over."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the checkpoint must hold to build the text side again."""
+        ...
+
+
+class LiftArm:
+    """Text features are rows of the STORE."""
+
+    tower = None
+
+    def __init__(self, store: EmbeddingStore, rows: Sequence[Row], device: str) -> None:
+        texts = distinct_texts(rows)
+        self.store, self.fingerprint = store, store.fingerprint
+        self.number_of = {text: number for number, text in enumerate(texts)}
+        self.vectors = torch.from_numpy(store.vectors(texts)).to(device)
+        self.settings: dict[str, Any] = {}
+
+    def text_features(self, numbers: np.ndarray) -> Tensor:
+        """Unit vectors (B, D) of texts by number."""
+        return self.vectors[torch.from_numpy(numbers).to(self.vectors.device)]
+
+    def length(self, numbers: np.ndarray) -> int:
+        """No token is computed during training."""
+        return 0
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 (n, D) for validation."""
+        return self.store.vectors(texts)
+
+
+class ClipArm:
+    """Text features come from a transformer that is trained along, from scratch."""
+
+    def __init__(self, rows: Sequence[Row], config: TrainConfig, *, dim: int, depth: int) -> None:
+        texts = distinct_texts(rows)
+        self.number_of = {text: number for number, text in enumerate(texts)}
+        assert config.text_width is not None
+        self.shape = {"width": config.text_width, "depth": depth, "dim": dim, "context": config.context}
+        self.tower: TextTower = TextTower(train_tokenizer(texts), **self.shape).to(config.device)
+        self.device = config.device
+        self.ids = self.tower.tokenise(texts)
+        self.lengths = (self.ids != 0).sum(1).numpy()
+
+    def length(self, numbers: np.ndarray) -> int:
+        """Tokens of the longest text of the batch: shorter ones are padded to it, no further."""
+        return int(self.lengths[numbers].max())
+
+    def text_features(self, numbers: np.ndarray) -> Tensor:
+        """Unit vectors (B, D) of texts by number."""
+        return self.tower(self.ids[torch.from_numpy(numbers), : self.length(numbers)].to(self.device))
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 (n, D) for validation."""
+        return encode_sorted(self.tower, texts, batch_size=256)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the tower as it is now."""
+        self.tower.__dict__.pop("fingerprint", None)
+        return self.tower.fingerprint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Tokenizer and shape of the tower."""
+        return {"tokenizer": self.tower.tokenizer.to_str(), "text_tower": self.shape}
+
+
+class Scalars(nn.Module):
+    """The learnt scalars of a loss: log of logit_scale, and logit_bias."""
+
+    def __init__(self, scale: float, bias: float, *, learns_scale: bool, learns_bias: bool) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learns_scale)
+        self.bias = nn.Parameter(torch.tensor(bias), requires_grad=learns_bias)

@@ -1,0 +1,43 @@
+"""Which crops and texts a step sees: a pure function of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lift.data import Dataset
+from lift.data.sampling import TextTable, epoch_order, random_crop
+from lift.training.config import TrainConfig
+
+
+class Batch(NamedTuple):
+    """What one step sees: crops (B, 3, S, S) in 0..1 and the number of each photo's text (B,)."""
+
+    images: Tensor
+    texts: np.ndarray
+
+
+def batch_maker(
+    dataset: Dataset, numbers: np.ndarray, table: TextTable, config: TrainConfig
+) -> Callable[[int], Batch]:
+    """A pure function from the step to its batch: resuming needs no more than the number of the step."""
+    size = config.batch_size or 0
+    per_epoch = len(numbers) // size
+    order: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def make(step: int) -> Batch:
+        epoch, position = divmod(step, per_epoch)
+        if epoch not in order:
+            order.clear()
+            order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.of_epoch(config.seed, epoch)
+        permutation, texts = order[epoch]
+        rows = permutation[position * size : (position + 1) * size]
+        pixels = torch.from_numpy(dataset.pixels[numbers[rows]])
+        images = random_crop(pixels, config.seed, step, scale=(config.min_crop, 1.0), flip=config.flip)
+        return Batch(images.to(config.device), texts[rows])
+
+    return make

@@ -1,0 +1,132 @@
+"""What can be chosen for a training run, and the presets that choose it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from lift.errors import LiftError
+from lift.image import encoder_shape
+from lift.losses import LOSSES
+
+#: Smallest first. Batch and learning rate of `paper-b16` are those of arXiv 2506.04209; the others are ours.
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {"image_encoder": "vit-nano", "epochs": 2, "batch_size": 32, "lr": 1e-3, "warmup": 10},
+    "demo": {"image_encoder": "vit-micro-conv", "epochs": 20, "batch_size": 128, "lr": 1e-3, "warmup": 100},
+    "small": {"image_encoder": "vit-mini-conv", "epochs": 60, "batch_size": 256, "lr": 1e-3, "warmup": 200},
+    "medium": {"image_encoder": "vit-s16", "epochs": 30, "batch_size": 1024, "lr": 1e-3, "warmup": 500},
+    "paper-b16": {"image_encoder": "vit-b16", "epochs": 1, "batch_size": 16384, "lr": 1e-3, "warmup": 500},
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train an image encoder to land on text vectors (lift), or the CLIP baseline with its own text tower (clip).
+
+    Kill it at any moment and run the same command again: it goes on, and on a CPU the final weights are the same
+    bytes as of an undisturbed run.
+    """
+
+    images: Path
+    """The DATASET folder."""
+    texts: Path
+    """The STORE with the vectors of its texts (with --method clip only the dimension is taken from it)."""
+    out: Path
+    """The RUN folder to make."""
+    preset: str = "small"
+    """Starting point for the options below that are left at None: smoke, demo, small, medium, paper-b16."""
+    method: Literal["lift", "clip"] = "lift"
+    """lift: fixed text vectors. clip: same image tower, data order and steps, text transformer from scratch."""
+    loss: str = "contrastive"
+    """contrastive, cosine (lift only) or sigmoid."""
+    image_encoder: str | None = None
+    """One of lift.image.IMAGE_ENCODERS, for instance vit-mini-conv."""
+    epochs: int | None = None
+    """Passes over the training photos; each pass uses the next caption of every photo."""
+    batch_size: int | None = None
+    """Photos per step; also the number of candidates in the contrastive loss."""
+    lr: float | None = None
+    """Peak learning rate, reached after the warm-up and lowered to zero along a cosine."""
+    warmup: int | None = None
+    """Steps over which the learning rate rises from zero."""
+    weight_decay: float = 0.2
+    """AdamW weight decay; never on biases, norms, positions and scalars."""
+    grad_clip: float = 1.0
+    """Largest norm of the gradient."""
+    min_crop: float = 0.4
+    """Smallest share of a photo that a random crop keeps; 1 turns cropping off (the paper: 0.9)."""
+    flip: bool = False
+    """Mirror photos at random; wrong where texts speak of left and right."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 on GPUs, and on CPUs that compute in bf16 for encoders from width 192 up."""
+    text_width: int | None = None
+    """clip: width of the text tower (default: two thirds of the image tower's, as in CLIP B/16)."""
+    context: int = 77
+    """clip: longest text in tokens."""
+    train_split: str = "train"
+    """Split that is trained on."""
+    val_split: str = "val"
+    """Split of the validation during training."""
+    validations: int = 10
+    """How many times retrieval on (at most 1,000 photos of) the validation split is measured."""
+    checkpoint_minutes: float = 5.0
+    """Time between two savings of the resume state."""
+    checkpoint_steps: int | None = None
+    """Steps between two savings, instead of the time above."""
+    seed: int = 0
+    """Decides the initial weights, the order of the photos, the captions and the crops."""
+    device: str = "cpu"
+    """Where to train: cpu, cuda, cuda:1, mps."""
+    name: str | None = None
+    """What reports call the run (default: the folder's name)."""
+    overwrite: bool = False
+    """Replace what lies at --out."""
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Fill what is None from the preset and check what was given; LiftError names the mistake."""
+    if config.preset not in PRESETS:
+        raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
+    missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
+    config = replace(config, **missing, name=config.name or config.out.resolve().name)
+    if config.loss not in LOSSES:
+        raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
+    if config.method == "clip" and config.loss == "cosine":
+        raise LiftError(
+            "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
+            "use --loss contrastive or --loss sigmoid with --method clip",
+        )
+    shape = encoder_shape(config.image_encoder or "")
+    for field, value, least in (("epochs", config.epochs, 1), ("batch_size", config.batch_size, 2)):
+        if value is None or value < least:
+            raise LiftError(f"--{field.replace('_', '-')} is {value}", f"give at least {least}")
+    if not 0 < config.min_crop <= 1:
+        raise LiftError(f"--min-crop is {config.min_crop}", "give a share above 0 and up to 1")
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise LiftError("no CUDA device was found", "use --device cpu, or install a CUDA build of torch")
+    if config.precision == "auto":
+        wide = shape.width >= 192 and torch.cpu._is_avx512_bf16_supported()
+        config = replace(config, precision="bf16" if config.device != "cpu" or wide else "fp32")
+    if config.method == "clip" and config.text_width is None:
+        config = replace(config, text_width=max(64, round(shape.width * 2 / 3 / 64) * 64))
+    return config
+
+
+def request_of(config: TrainConfig, dataset_id: str, store_digest: str) -> dict[str, Any]:
+    """What decides the weights: two runs of equal request are the same run."""
+    fields = asdict(config)
+    for name in (
+        "images",
+        "texts",
+        "out",
+        "overwrite",
+        "name",
+        "checkpoint_minutes",
+        "checkpoint_steps",
+        "device",
+    ):
+        fields.pop(name)
+    return {**fields, "dataset": dataset_id, "fingerprint": store_digest}

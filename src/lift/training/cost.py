@@ -1,0 +1,77 @@
+"""What a training step costs: FLOPs counted on the meta device, peak memory, and the machine it ran on."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from lift.image import ImageEncoder
+from lift.losses import LOSSES
+from lift.text import TextTower
+
+
+@lru_cache(maxsize=1024)
+def _meta_flops(
+    image: tuple[Any, ...], batch: int, loss: str, text: tuple[Any, ...] | None, length: int
+) -> int:
+    shape, image_size, dim = image
+    # The meta device computes nothing, and attention there is made of products that the counter sees;
+    # on a CPU it would count fused attention as zero.
+    with torch.device("meta"):
+        encoder = ImageEncoder(shape, image_size=image_size, dim=dim)
+        images = torch.empty(batch, 3, image_size, image_size)
+        numbers = torch.zeros(batch, dtype=torch.int64)
+        scale, bias = torch.empty(()), torch.empty(())
+        tower = None
+        if text is not None:
+            tokenizer, settings = text
+            tower = TextTower(tokenizer, **dict(settings))
+            ids = torch.zeros(batch, length, dtype=torch.int64)
+        with (
+            FlopCounterMode(display=False) as counter,
+            torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        ):
+            features = tower(ids) if tower is not None else torch.empty(batch, dim)
+            LOSSES[loss].function(encoder(images), features, numbers, scale, bias).backward()
+    return counter.get_total_flops()
+
+
+def step_flops(encoder: ImageEncoder, batch: int, loss: str, tower: TextTower | None, length: int) -> int:
+    """FLOPs of one forward and backward pass; `length` tokens per text when a text tower is trained."""
+    text = None
+    if tower is not None:
+        settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
+        text = (tower.tokenizer, tuple(settings.items()))
+    return _meta_flops((encoder.shape, encoder.image_size, encoder.dim), batch, loss, text, length)
+
+
+def peak_memory(device: str) -> int:
+    """Most memory so far in bytes: of the process on a CPU (interpreter included), of the tensors on a GPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def machine() -> dict[str, Any]:
+    """The machine, as results must name it."""
+    processor = platform.processor() or platform.machine()
+    return {
+        "processor": processor,
+        "system": platform.system(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    from importlib.metadata import version
+
+    packages = ("lift", "torch", "numpy", "transformers", "tokenizers")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

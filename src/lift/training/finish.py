@@ -1,0 +1,89 @@
+"""What a run leaves: its log, and at the end checkpoint, loss plot and run.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lift.artefact import digest, write_json
+from lift.checkpoint import save_tensors
+from lift.console import say
+from lift.data import Dataset
+from lift.image import ImageEncoder
+from lift.store import EmbeddingStore
+from lift.training.arms import Arm, Scalars
+from lift.training.config import TrainConfig
+from lift.training.cost import machine, versions
+from lift.training.plots import plot_log
+
+
+def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
+    """One line of log.jsonl, and the same numbers for TensorBoard."""
+    log.write(json.dumps(entry) + "\n")
+    log.flush()
+    for name, value in entry.items():
+        if name != "step":
+            board.add_scalar(name if "/" in name else f"train/{name}", value, entry["step"])
+
+
+def finish(
+    config: TrainConfig,
+    modules: dict[str, nn.Module],
+    arm: Arm,
+    dataset: Dataset,
+    store: EmbeddingStore,
+    *,
+    steps: int,
+    cost: dict[str, Any],
+    validation: dict[str, float],
+) -> None:
+    """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN."""
+    encoder, scalars = modules["image"], modules["scalars"]
+    assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
+    weights = {name: module.state_dict() for name, module in modules.items()}
+    settings = {
+        "image_encoder": encoder.settings,
+        "resize_mode": dataset.resize_mode,
+        "logit_scale": scalars.log_scale.exp().item(),
+        **arm.settings,
+    }
+    save_tensors(config.out / "checkpoint", weights, settings)
+    sums = json.loads((config.out / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))["sha256"]
+    plot_log(config.out / "log.jsonl", config.out / "loss.png", title=config.name or "")
+    offline = None
+    if config.method == "lift":
+        made = store.manifest
+        offline = {"seconds": made["seconds"], "flops": made["flops"], "texts": made["rows"]}
+    counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
+    fields = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in asdict(config).items()}
+    manifest = {
+        "format": 1,
+        "name": config.name,
+        "method": config.method,
+        "loss": config.loss,
+        "preset": config.preset,
+        "config": fields,
+        "dataset": {"name": dataset.name, "id": dataset.id},
+        "fingerprint": arm.fingerprint.asdict(),
+        "checkpoint": {"id": digest(sums), "sha256": sums},
+        "parameters": {"image": counts["image"], "text": counts.get("text", 0)},
+        "steps": steps,
+        "samples_seen": steps * (config.batch_size or 0),
+        "cost": {**cost, "offline_text": offline},
+        "validation": validation,
+        "versions": versions(),
+        "machine": machine(),
+    }
+    write_json(config.out / "run.json", manifest)
+    shutil.rmtree(config.out / "resume", ignore_errors=True)
+    found = validation.get("val/text_to_image/recall@10")
+    say(
+        f"{config.out}: {steps:,} steps, {manifest['samples_seen']:,} samples in {cost['seconds']:.0f} s "
+        f"({cost['samples_per_second']:.0f}/s)"
+        + (f", val text_to_image/recall@10 {found:.1f}" if found else "")
+    )

@@ -1,0 +1,188 @@
+"""The training loop, top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lift.console import note, progress_bar, say
+from lift.data import Dataset
+from lift.data.sampling import TextTable
+from lift.errors import LiftError
+from lift.image import ImageEncoder, encoder_shape
+from lift.losses import LOSSES, MAX_LOGIT_SCALE
+from lift.model import Model
+from lift.store import EmbeddingStore
+from lift.training.arms import Arm, ClipArm, LiftArm, Scalars
+from lift.training.batches import batch_maker
+from lift.training.config import TrainConfig, request_of, resolve
+from lift.training.cost import peak_memory, step_flops
+from lift.training.finish import finish, write_entry
+from lift.training.optimisation import autocast, learning_rate, make_optimiser
+from lift.training.state import load_state, open_run, save_state, trim_log
+from lift.training.validation import validate
+
+LOG_EVERY = 10
+
+
+def train(config: TrainConfig) -> Model:
+    """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
+    config = resolve(config)
+    dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
+    request = request_of(config, dataset.id, store.fingerprint.digest)
+    standing = open_run(config.out, request, config.overwrite)
+    if standing == "done":
+        say(f"{config.out}: already done")
+        return Model.load(config.out, device=config.device)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        run_steps(config, dataset, store)
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+    return Model.load(config.out, device=config.device)
+
+
+def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
+    config: TrainConfig, dataset: Dataset, store: EmbeddingStore
+) -> None:
+    """Everything between an opened RUN folder and its finished run.json."""
+    assert (
+        config.image_encoder
+        and config.batch_size
+        and config.epochs
+        and config.lr
+        and config.warmup is not None
+    )
+    numbers = dataset.split(config.train_split)
+    numbers = np.array([n for n in numbers if dataset.rows[n].texts])
+    rows = [dataset.rows[n] for n in numbers]
+    if len(rows) < config.batch_size:
+        raise LiftError(
+            f"{len(rows)} training photos with texts are fewer than one batch of {config.batch_size}",
+            f"give --batch-size {max(2, len(rows) // 4)} or less, or ingest more photos",
+        )
+
+    # One seed, the image tower first: LIFT and CLIP start from the same image weights.
+    torch.manual_seed(config.seed)
+    shape = encoder_shape(config.image_encoder)
+    encoder = ImageEncoder(shape, image_size=dataset.image_size, dim=store.dim).to(config.device)
+    arm: Arm
+    if config.method == "clip":
+        arm = ClipArm(rows, config, dim=store.dim, depth=shape.depth)
+    else:
+        arm = LiftArm(store, rows, config.device)
+    loss = LOSSES[config.loss]
+    scalars = Scalars(
+        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
+    ).to(config.device)
+    modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
+    if arm.tower is not None:
+        modules["text"] = arm.tower
+    optimiser = make_optimiser(modules, config)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+
+    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config)
+    per_epoch = len(rows) // config.batch_size
+    steps = per_epoch * config.epochs
+    validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
+    facts = load_state(config.out, modules, optimiser) or {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
+    first = facts["step"]
+    trim_log(config.out / "log.jsonl", first)
+    if first:
+        note(f"going on at step {first} of {steps}")
+
+    from torch.utils.tensorboard import SummaryWriter  # five seconds of import, not before it is needed
+
+    board = SummaryWriter(str(config.out / "tensorboard"), purge_step=first + 1)
+    log = (config.out / "log.jsonl").open("a", encoding="utf-8")
+    pool = ThreadPoolExecutor(1)
+    upcoming = pool.submit(make_batch, first)
+    seconds, flops = facts["seconds"], facts["flops"]
+    saved_at = began = time.perf_counter()
+    latest: dict[str, float] = facts.get("validation", {})
+    with progress_bar(f"training {config.name}", steps, done=first) as bar, pool, log, board:
+        for step in range(first, steps):
+            batch = upcoming.result()
+            if step + 1 < steps:
+                upcoming = pool.submit(make_batch, step + 1)
+
+            rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            with autocast(config):
+                image_features = encoder(batch.images)
+                text_features = arm.text_features(batch.texts)
+            ids = torch.from_numpy(batch.texts).to(config.device)
+            value = loss.function(image_features, text_features, ids, scalars.log_scale.exp(), scalars.bias)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip)
+            if not torch.isfinite(norm):
+                raise LiftError(
+                    f"the loss is no longer finite at step {step}",
+                    "lower --lr, lengthen --warmup or use --precision fp32, with another --out",
+                )
+            optimiser.step()
+            with torch.no_grad():
+                scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, arm.length(batch.texts))
+
+            done = step + 1
+            entry: dict[str, Any] = {}
+            if done % LOG_EVERY == 0 or done == steps:
+                now = seconds + time.perf_counter() - began
+                entry = {
+                    "loss": round(value.item(), 6),
+                    "lr": rate,
+                    "logit_scale": round(scalars.log_scale.exp().item(), 4),
+                    "grad_norm": round(norm.item(), 4),
+                    "seconds": round(now, 2),
+                    "samples_per_second": round((done - first) * config.batch_size / (now - seconds), 1),
+                }
+            if done in validate_at:
+                paused = time.perf_counter()
+                latest = validate(encoder, arm, dataset, config)
+                entry |= latest
+                began += time.perf_counter() - paused  # the cost of a run is its training
+            if entry:
+                write_entry(log, board, {"step": done, "epoch": round(done / per_epoch, 3), **entry})
+            bar.advance(detail=f"loss {value.item():.3f}" if done % LOG_EVERY == 0 else None)
+
+            due = time.perf_counter() - saved_at > 60 * config.checkpoint_minutes
+            if config.checkpoint_steps is not None:
+                due = done % config.checkpoint_steps == 0
+            if due and done < steps:
+                paused = time.perf_counter()
+                spent = {
+                    "seconds": seconds + paused - began,
+                    "flops": flops,
+                    "memory": peak_memory(config.device),
+                }
+                save_state(config.out, done, modules, optimiser, {**spent, "validation": latest})
+                saved_at = time.perf_counter()
+                began += saved_at - paused
+
+    seconds += time.perf_counter() - began
+    finish(
+        config,
+        modules,
+        arm,
+        dataset,
+        store,
+        steps=steps,
+        cost={
+            "seconds": round(seconds, 2),
+            "samples_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
+            "flops_per_sample": flops / (steps * config.batch_size),
+            "flops_total": flops,
+            "peak_memory_bytes": max(facts["memory"], peak_memory(config.device)),
+        },
+        validation=latest,
+    )

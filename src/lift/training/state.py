@@ -1,0 +1,93 @@
+"""The resume state: everything a killed run needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lift.artefact import write_json
+from lift.checkpoint import load_tensors, save_tensors
+from lift.errors import LiftError
+
+
+def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
+    """Prepare the RUN folder; "done", "resume" or "new". LiftError when other work lies there."""
+    if overwrite and out.exists():
+        shutil.rmtree(out)
+    marker = out / "request.json"
+    if marker.is_file():
+        known = json.loads(marker.read_text(encoding="utf-8"))
+        if known != request:
+            changed = sorted(k for k in {*known, *request} if known.get(k) != request.get(k))
+            raise LiftError(
+                f"{out} was begun with other settings ({', '.join(changed)})",
+                "give another --out, or add --overwrite to replace it",
+            )
+        if (out / "run.json").is_file():
+            return "done"
+        return "resume"
+    if out.exists() and any(out.iterdir()):
+        raise LiftError(
+            f"{out} exists and is not a RUN", "give another --out, or add --overwrite to replace it"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(marker, request)
+    return "new"
+
+
+def save_state(
+    out: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimiser: torch.optim.Optimizer,
+    facts: dict[str, Any],
+) -> None:
+    """Write resume/step-N (weights, optimiser, facts), then remove the older ones."""
+    moments: dict[str, Tensor] = {}
+    for number, values in optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            moments[f"{number}.{name}"] = value
+    groups = {name: module.state_dict() for name, module in modules.items()}
+    save_tensors(
+        out / "resume" / f"step-{step:09d}", {**groups, "optimiser": moments}, {"step": step, **facts}
+    )
+    for old in sorted((out / "resume").glob("step-*"))[:-1]:
+        shutil.rmtree(old)
+
+
+def load_state(
+    out: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer
+) -> dict[str, Any] | None:
+    """Bring modules and optimiser to the newest saved step; returns its facts, or None when there is none."""
+    saved = sorted((out / "resume").glob("step-*"))
+    if not saved:
+        return None
+    groups, facts = load_tensors(saved[-1])
+    for name, module in modules.items():
+        module.load_state_dict(groups[name])
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in groups["optimiser"].items():
+        number, name = key.split(".", 1)
+        state.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return facts
+
+
+def trim_log(path: Path, step: int) -> None:
+    """Drop log lines of steps behind `step`: they will be taken again."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:  # the line a kill cut in two
+            continue
+        if entry["step"] <= step:
+            kept.append(line + "\n")
+    path.write_text("".join(kept), encoding="utf-8")

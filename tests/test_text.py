@@ -1,0 +1,115 @@
+"""Text encoders: the default against sentence-transformers, folders of tiny models, CLIP's tower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lift.errors import LiftError
+from lift.text import MiniLM, TextTower, encode_sorted, load_text_encoder, train_tokenizer
+from lift.text.minilm import mean_pool, package_folder
+
+TEXTS = ["a dog", "A man in a red shirt climbs a rock .", "", "犬が走る", "word " * 400]
+
+
+@pytest.fixture(scope="module")
+def minilm() -> MiniLM:
+    return MiniLM()
+
+
+def test_minilm_equals_sentence_transformers(minilm: MiniLM) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    reference = SentenceTransformer(str(package_folder()), device="cpu").encode(
+        TEXTS, normalize_embeddings=True
+    )
+    assert np.abs(minilm.encode(TEXTS) - reference).max() < 1e-5
+    assert minilm.token_counts(TEXTS).tolist()[:2] == [4, 12] and minilm.token_counts(TEXTS)[4] == 402
+
+
+def test_batches_and_padding_do_not_change_a_vector(minilm: MiniLM) -> None:
+    together = minilm.encode(TEXTS)
+    alone = np.concatenate([minilm.encode([text]) for text in TEXTS])
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.abs(encode_sorted(minilm, TEXTS, batch_size=2) - alone).max() < 1e-5
+    assert minilm.encode([]).shape == (0, 384)
+
+
+def test_mean_pool_by_hand() -> None:
+    hidden = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [100.0, 100.0]]])
+    assert mean_pool(hidden, torch.tensor([[1, 1, 0]])).tolist() == [[2.0, 3.0]]
+
+
+@pytest.fixture(scope="module")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers folder around a random two-layer BERT, made here."""
+    from sentence_transformers import SentenceTransformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "dog", "blue", "cat"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=16)
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+        )
+    ).save_pretrained(folder / "plain")
+    tokenizer.save_pretrained(folder / "plain")
+    SentenceTransformer(str(folder / "plain"), device="cpu").save(str(folder / "st"))
+    return folder / "st"
+
+
+def test_any_sentence_transformers_folder(tiny_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    encoder = load_text_encoder(str(tiny_folder))
+    vectors = encoder.encode(["a red dog", "a blue cat"])
+    assert vectors.shape == (2, 32) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert encoder.token_counts(["a red dog"]).tolist() == [5] and encoder.max_tokens == 16
+    shutil.copytree(tiny_folder, tmp_path / "moved")
+    moved = load_text_encoder(str(tmp_path / "moved"))
+    assert moved.fingerprint.digest == encoder.fingerprint.digest
+    weights = tmp_path / "moved" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert load_text_encoder(str(tmp_path / "moved")).fingerprint.digest != encoder.fingerprint.digest
+
+
+def test_unknown_names_list_the_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(LiftError, match="known names: minilm"):
+        load_text_encoder("minilm-l6")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(LiftError, match="copy the model's folder here"):
+        load_text_encoder("some-org/some-model")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(LiftError, match="could not be loaded"):
+        load_text_encoder(str(tmp_path))
+
+
+def test_tower_ignores_padding_and_what_follows() -> None:
+    torch.manual_seed(0)
+    texts = ["a red dog runs", "a blue cat", "the cat and the dog sit on a long red mat"]
+    tower = TextTower(
+        train_tokenizer(texts * 5, vocabulary=300), width=64, depth=2, dim=16, context=12
+    ).eval()
+    together, alone = tower.encode(texts), np.concatenate([tower.encode([t]) for t in texts])
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    ids = tower.tokenise(texts)
+    assert ids.shape[1] == 12 and (ids[:, 0] == 1).all() and ((ids == 2).sum(1) == 1).all()
+    assert tower.encode(["A Red DOG runs"]).tolist() == tower.encode(["a red dog runs"]).tolist()
+
+
+def test_tokenizer_training_is_repeatable() -> None:
+    texts = [f"a {c} {o} number {i}" for i, c in enumerate(("red", "blue")) for o in ("dog", "cat", "写真")]
+    assert train_tokenizer(texts, vocabulary=300).to_str() == train_tokenizer(texts, vocabulary=300).to_str()

@@ -1,0 +1,245 @@
+"""Training: exact resume after kill -9, the pure functions of the order, the two arms on equal terms."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lift.artefact import sha256_file
+from lift.data import Dataset, Row
+from lift.data.sampling import TextTable, caption_turn, epoch_order, random_crop
+from lift.errors import LiftError
+from lift.image import IMAGE_ENCODERS, ImageEncoder
+from lift.text import TextTower, train_tokenizer
+from lift.training import PRESETS, TrainConfig, train
+from lift.training.config import resolve
+from lift.training.cost import step_flops
+from lift.training.optimisation import learning_rate, make_optimiser
+from lift.training.state import trim_log
+
+
+def command(dataset: Path, store: Path, out: Path, method: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "lift.cli", "train", "--images", str(dataset), "--texts", str(store)),
+        *("--out", str(out), "--preset", "smoke", "--batch-size", "6", "--epochs", "12", "--method", method),
+        *("--checkpoint-steps", "7", "--validations", "2", "--flip"),
+    ]
+
+
+@pytest.mark.parametrize("method", ["lift", "clip"])
+def test_kill_9_and_rerun_give_the_same_bytes(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path, method: str
+) -> None:
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    subprocess.run(command(tiny_dataset, tiny_store, straight, method), check=True, capture_output=True)
+    kills, run = 0, command(tiny_dataset, tiny_store, killed, method)
+    for least in (10, 30, 50):  # kill when the log has passed this step, wherever the process then is
+        process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and last_step(killed / "log.jsonl") < least:
+            time.sleep(0.002)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+        assert not (killed / "run.json").exists() or process.returncode == 0
+    assert kills >= 1
+    subprocess.run(run, check=True, capture_output=True)
+    for file in sorted((straight / "checkpoint").iterdir()):
+        assert sha256_file(file) == sha256_file(killed / "checkpoint" / file.name), file.name
+    assert logged(straight) == logged(killed)
+    again = subprocess.run(run, check=True, capture_output=True, text=True)
+    assert "already done" in again.stdout
+
+
+def last_step(log: Path) -> int:
+    if not log.exists():
+        return -1
+    lines = log.read_text().splitlines()
+    try:
+        return int(json.loads(lines[-1])["step"]) if lines else -1
+    except json.JSONDecodeError:
+        return -1
+
+
+def logged(run: Path) -> list[tuple[int, float | None]]:
+    """(step, loss) of each line of the log: what must not depend on kills; times do."""
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [(entry["step"], entry.get("loss")) for entry in entries]
+
+
+def test_other_settings_are_refused(tiny_run: Path, tiny_dataset: Path, tiny_store: Path) -> None:
+    config = TrainConfig(
+        images=tiny_dataset, texts=tiny_store, out=tiny_run, preset="smoke", batch_size=12, lr=0.5
+    )
+    with pytest.raises(LiftError, match=r"other settings \(.*lr"):
+        train(config)
+    with pytest.raises(LiftError, match="is not a RUN"):
+        train(replace(config, out=tiny_dataset))
+
+
+def test_mistakes_in_the_options_are_named(tiny_dataset: Path, tiny_store: Path, tmp_path: Path) -> None:
+    config = TrainConfig(images=tiny_dataset, texts=tiny_store, out=tmp_path / "run", preset="smoke")
+    with pytest.raises(LiftError, match="known: smoke, demo, small"):
+        train(replace(config, preset="huge"))
+    with pytest.raises(LiftError, match="known: cosine, contrastive, sigmoid"):
+        train(replace(config, loss="triplet"))
+    with pytest.raises(LiftError, match="one constant vector"):
+        train(replace(config, method="clip", loss="cosine"))
+    with pytest.raises(LiftError, match=r"give --batch-size 9 or less"):
+        train(replace(config, batch_size=64))
+
+
+def test_a_run_says_what_it_cost(tiny_run: Path, tiny_clip_run: Path) -> None:
+    lift_run, clip_run = (json.loads((run / "run.json").read_text()) for run in (tiny_run, tiny_clip_run))
+    assert lift_run["steps"] == clip_run["steps"] == 6 and lift_run["samples_seen"] == 72
+    assert lift_run["parameters"]["image"] == clip_run["parameters"]["image"]
+    assert lift_run["parameters"]["text"] == 0 < clip_run["parameters"]["text"]
+    assert clip_run["cost"]["flops_total"] > lift_run["cost"]["flops_total"] > 0
+    assert lift_run["cost"]["offline_text"]["texts"] == 48 + 12 + 48
+    assert clip_run["cost"]["offline_text"] is None
+    assert (tiny_run / "loss.png").stat().st_size > 1000 and list((tiny_run / "tensorboard").iterdir())
+    assert not (tiny_run / "resume").exists()
+
+
+def test_loss_goes_down_for_every_loss(tiny_dataset: Path, tiny_store: Path, tmp_path: Path) -> None:
+    for loss in ("cosine", "contrastive", "sigmoid"):
+        train(
+            TrainConfig(
+                images=tiny_dataset,
+                texts=tiny_store,
+                out=tmp_path / loss,
+                preset="smoke",
+                loss=loss,
+                batch_size=12,
+                epochs=30,
+                min_crop=1.0,
+                validations=1,
+            )
+        )
+        values = [json.loads(line) for line in (tmp_path / loss / "log.jsonl").read_text().splitlines()]
+        losses = [value["loss"] for value in values if "loss" in value]
+        assert losses[-1] < 0.9 * losses[0], loss
+
+
+def test_both_methods_start_from_the_same_image_weights(tiny_dataset: Path, tiny_store: Path) -> None:
+    torch.manual_seed(0)
+    first = ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=384)
+    torch.manual_seed(0)
+    second = ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=384)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_captions_take_turns() -> None:
+    counts = np.array([1, 2, 5, 5])
+    seen = np.stack([caption_turn(3, epoch, counts) for epoch in range(10)])
+    assert (seen < counts).all()
+    for row, count in enumerate(counts):
+        assert np.bincount(seen[:, row], minlength=count).tolist() == [10 // count] * count
+
+
+def test_order_is_a_permutation_that_changes_with_the_epoch_only() -> None:
+    first, again, next_ = epoch_order(0, 0, 50), epoch_order(0, 0, 50), epoch_order(0, 1, 50)
+    assert sorted(first) == list(range(50)) and (first == again).all() and (first != next_).any()
+
+
+def test_text_table_points_at_the_right_text() -> None:
+    rows = [Row("a", ["x", "y"], "train"), Row("b", ["y"], "train", ["z z z"])]
+    table = TextTable(rows, {"x": 10, "y": 11, "z z z": 12})
+    drawn = np.stack([table.of_epoch(0, epoch) for epoch in range(2)])
+    assert sorted(drawn[:, 0]) == [10, 11] and sorted(drawn[:, 1]) == [11, 12]
+
+
+def test_crops_are_repeatable_and_identity_at_full_size() -> None:
+    pixels = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    whole = random_crop(pixels, 0, 5, scale=(1.0, 1.0), flip=False)
+    assert torch.equal(whole, pixels.permute(0, 3, 1, 2).float() / 255)
+    one, two = (random_crop(pixels, 0, 5, scale=(0.3, 1.0), flip=True) for _ in range(2))
+    assert torch.equal(one, two) and one.shape == (4, 3, 16, 16)
+    assert not torch.equal(one, random_crop(pixels, 0, 6, scale=(0.3, 1.0), flip=True))
+    assert one.min() >= 0 and one.max() <= 1
+
+
+def test_flip_mirrors_about_half() -> None:
+    ramp = torch.arange(8, dtype=torch.uint8).repeat(8, 1)[None, :, :, None].expand(200, 8, 8, 3).contiguous()
+    crops = random_crop(ramp, 0, 0, scale=(0.999, 1.0), flip=True)
+    mirrored = (crops[:, 0, 4, 0] > crops[:, 0, 4, -1]).float().mean().item()
+    assert 0.4 < mirrored < 0.6
+
+
+def test_learning_rate_by_hand() -> None:
+    rates = [learning_rate(step, 1000, peak=2.0, warmup=100) for step in (0, 49, 99, 100, 550, 999)]
+    assert rates[:5] == pytest.approx([0.02, 1.0, 2.0, 2.0, 1.0]) and 0 < rates[5] < 1e-4
+    assert learning_rate(9, 50, peak=1.0, warmup=100) == pytest.approx(
+        1.0
+    )  # a short run warms up over a fifth
+
+
+def test_decay_touches_matrices_only() -> None:
+    tower = TextTower(train_tokenizer(["a b"], vocabulary=260), width=64, depth=1, dim=8, context=4)
+    modules: dict[str, nn.Module] = {
+        "image": ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=8),
+        "text": tower,
+    }
+    config = TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset="smoke")
+    decayed, free = make_optimiser(modules, resolve(config)).param_groups
+    assert decayed["weight_decay"] == 0.2 and free["weight_decay"] == 0.0
+    names = {id(p): f"{m}.{n}" for m, module in modules.items() for n, p in module.named_parameters()}
+    free_names = {names[id(p)] for p in free["params"]}
+    assert {
+        "image.positions",
+        "text.positions",
+        "text.tokens.weight",
+        "image.stem.bias",
+        "image.norm.weight",
+    } <= free_names
+    assert not any(n.endswith(("qkv.weight", "head.0.weight", "projection.weight")) for n in free_names)
+
+
+def test_flops_equal_the_analytic_count() -> None:
+    shape, size, dim, batch = IMAGE_ENCODERS["vit-mini"], 64, 384, 8
+    encoder = ImageEncoder(shape, image_size=size, dim=dim)
+    tokens, width = (size // shape.patch) ** 2, shape.width
+    block = 2 * tokens * width * width * 12 + 2 * 2 * tokens * tokens * width
+    stem = 2 * tokens * width * 3 * shape.patch**2
+    head = 2 * (width * dim + dim * dim)
+    forward = stem + shape.depth * block + head
+    logits = 2 * batch * batch * dim
+    # Backward costs twice the forward, but nothing flows back into the pixels, nor into fixed text vectors.
+    expected = batch * (3 * forward - stem) + 2 * logits
+    assert step_flops(encoder, batch, "contrastive", None, 0) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_clip_step_costs_more_the_longer_the_text() -> None:
+    encoder = ImageEncoder(IMAGE_ENCODERS["vit-mini"], image_size=64, dim=384)
+    tower = TextTower(train_tokenizer(["a b"], vocabulary=260), width=128, depth=6, dim=384, context=256)
+    costs = [step_flops(encoder, 8, "contrastive", tower, length) for length in (32, 77, 256)]
+    assert step_flops(encoder, 8, "contrastive", None, 0) < costs[0] < costs[1] < costs[2]
+
+
+def test_log_lines_behind_the_saved_step_are_dropped(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 10}\n{"step": 20}\n{"step": 3')
+    trim_log(log, 10)
+    assert log.read_text() == '{"step": 10}\n'
+
+
+def test_presets_are_complete() -> None:
+    for name in PRESETS:
+        config = resolve(TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset=name))
+        assert config.image_encoder in IMAGE_ENCODERS and config.epochs and config.batch_size and config.lr
+
+
+def test_dataset_of_the_fixture_is_as_described(tiny_dataset: Path) -> None:
+    dataset = Dataset(tiny_dataset)
+    assert (len(dataset), len(dataset.split("train")), len(dataset.split("val"))) == (48, 36, 12)
