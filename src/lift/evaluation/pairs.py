@@ -1,0 +1,80 @@
+"""Pairs: does the model prefer the true text to one that is minimally wrong?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lift.data import Pair
+from lift.evaluation.reading import holds_statements, in_split, read_pairs
+from lift.evaluation.results import Measurement, Metric
+from lift.evaluation.subject import NotApplicable, Subject
+from lift.metrics import pair_outcomes
+
+PROTOCOL = (
+    "pair accuracy: share of pairs in which the true text has the higher cosine with the photo, a tie half a "
+    "hit; control text only: the same with the mean photo of the split in place of the photo; control "
+    "shuffled words: both texts as bags of words, in lower case and an order that depends on the words only, "
+    "so that pairs of the same words tie"
+)
+
+
+def pairs(subject: Subject) -> Measurement:
+    """Pair accuracy by kind and length on --pairs or the DATASET's own pairs, with two controls."""
+    file = subject.config.pairs
+    if file and holds_statements(file):
+        raise NotApplicable(f"{file} holds single sentences with labels", "use --task verification")
+    every = read_pairs(file) if file else subject.dataset.pairs
+    positions, kept = in_split(subject, every, file)
+    if not kept:
+        raise NotApplicable("there are no pairs", "give a file: --pairs FILE.jsonl")
+    number = np.array(positions)
+    positive, negative = [pair.positive for pair in kept], [pair.negative for pair in kept]
+    bags = [bags_of_words(pair, seed=(subject.config.seed, n)) for n, pair in enumerate(kept)]
+    outcomes = {
+        "": pair_outcomes(subject.scores(number, positive), subject.scores(number, negative)),
+        "control/text_only/": pair_outcomes(subject.blind_scores(positive), subject.blind_scores(negative)),
+        "control/shuffled_words/": pair_outcomes(
+            subject.scores(number, [bag for bag, _ in bags]), subject.scores(number, [bag for _, bag in bags])
+        ),
+    }
+    clusters = subject.numbers[number]
+    metrics = {
+        f"{prefix}{name}": Metric(values[members], clusters[members])
+        for prefix, values in outcomes.items()
+        for name, members in groups(kept).items()
+    }
+    left_out = f"; pairs left out because their photo is outside the split: {len(every) - len(kept)}"
+    n = {"images": len(set(positions)), "pairs": len(kept)}
+    return Measurement(protocol=PROTOCOL + left_out, n=n, metrics=metrics)
+
+
+def groups(pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
+    """Metric name -> numbers of its pairs: all, each kind, and both again per length where lengths differ."""
+    members: dict[str, list[int]] = {"pair_accuracy/all": list(range(len(pairs)))}
+    for kind in sorted({pair.kind for pair in pairs} - {"", "all"}):
+        members[f"pair_accuracy/{kind.replace('/', '-')}"] = [
+            n for n, pair in enumerate(pairs) if pair.kind == kind
+        ]
+    lengths = sorted({pair.length for pair in pairs}, reverse=True)  # short before long
+    for length in lengths if len(lengths) > 1 else []:
+        for name, numbers in list(members.items()):
+            if name.count("/") == 1:
+                part = [n for n in numbers if pairs[n].length == length]
+                members[name.replace("/", f"/{length}/")] = part
+    return {name: np.array(numbers) for name, numbers in members.items() if numbers}
+
+
+def bags_of_words(pair: Pair, seed: tuple[int, int]) -> tuple[str, str]:
+    """Both texts of `pair` with their words in a drawn order that forgets the given one.
+
+    Sorting first makes the order a function of the words alone: texts of the same words become the same text,
+    so that a pair that only swaps words ties exactly and the control shows what the words alone give away.
+    """
+
+    def bag(text: str) -> str:
+        words = sorted(text.lower().split())
+        return " ".join(words[i] for i in np.random.default_rng(seed).permutation(len(words)))
+
+    return bag(pair.positive), bag(pair.negative)

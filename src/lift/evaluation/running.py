@@ -1,0 +1,96 @@
+"""The verb `evaluate`: each wanted task once, skipped when its result is already there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from lift.artefact import sha256_file
+from lift.console import note, say
+from lift.errors import LiftError
+from lift.evaluation.pairs import pairs
+from lift.evaluation.results import Measurement, finished_result, result_path, show_result, write_result
+from lift.evaluation.retrieval import long_retrieval, retrieval
+from lift.evaluation.subject import EvaluateConfig, NotApplicable, Subject
+from lift.evaluation.verification import verification
+from lift.evaluation.zero_shot import zero_shot
+
+
+class Task(NamedTuple):
+    """How to measure, and which files of the config (by field name) the outcome depends on."""
+
+    measure: Callable[[Subject], Measurement]
+    reads: tuple[str, ...] = ()
+
+
+TASKS: dict[str, Task] = {
+    "retrieval": Task(retrieval),
+    "long-retrieval": Task(long_retrieval),
+    "pairs": Task(pairs, reads=("pairs",)),
+    "zero-shot": Task(zero_shot, reads=("classes",)),
+    "verification": Task(verification, reads=("pairs",)),
+}
+
+
+def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
+    """Measure the tasks of `config`, write RUN/results/*.json, print tables; returns the JSONs' contents."""
+    for name in ("pairs", "classes"):
+        file = getattr(config, name)
+        if file is not None and not file.is_file():
+            raise LiftError(f"there is no file {file}", f"give --{name} a file that exists")
+    if config.limit is not None and config.limit < 2:
+        raise LiftError(f"--limit {config.limit} leaves nothing to compare", "use 2 photos or more")
+    subject = Subject(config)
+    if config.task != "all":
+        return [_result_of(config.task, subject)]
+    results = []
+    for name in TASKS:
+        try:
+            results.append(_result_of(name, subject))
+        except NotApplicable as reason:
+            note(f"{name}: left out, {reason.problem}")
+    return results
+
+
+def _result_of(name: str, subject: Subject) -> dict[str, Any]:
+    """One task's result, measured and written unless the same request was answered before."""
+    config, dataset, model = subject.config, subject.dataset, subject.model
+    files = {field: getattr(config, field) for field in TASKS[name].reads if getattr(config, field)}
+    variant = [file.stem for file in files.values()] + ([f"first{config.limit}"] if config.limit else [])
+    path = result_path(config.run, name, f"{dataset.name}-{config.split}", "-".join(variant))
+    request = {
+        "task": name,
+        "model": model.id,
+        "dataset": dataset.id,
+        "split": config.split,
+        "seed": config.seed,
+        "limit": config.limit,
+        "files": {field: sha256_file(file) for field, file in files.items()},
+        "template": list(config.template) if name == "zero-shot" else [],
+        "stored_texts": config.texts is not None,
+    }
+    result = None if config.overwrite else finished_result(path, request)
+    if result is not None:
+        note(f"{name}: already done, {path}")
+    else:
+        note(f"{name}: measuring")
+        began = time.monotonic()
+        measured = TASKS[name].measure(subject)
+        facts = {
+            "task": name,
+            "dataset": {"name": dataset.name, "id": dataset.id, "split": config.split},
+            "model": {
+                "id": model.id,
+                "method": model.method,
+                "run": config.run.resolve().name,
+                "fingerprint": model.fingerprint.asdict(),
+            },
+            "seed": config.seed,
+            "seconds": round(time.monotonic() - began, 2),
+            "request": request,
+        }
+        result = write_result(path, measured, facts)
+    show_result(result)
+    say(f"  {path}")
+    return result
