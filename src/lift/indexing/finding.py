@@ -1,0 +1,140 @@
+"""`lift index` and `lift search`: make an INDEX, and find photos in it by a sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from tyro.conf import Positional
+
+from lift.artefact import already_done
+from lift.console import note, say
+from lift.data import BadImage
+from lift.data.decoding import MAX_PIXELS
+from lift.errors import LiftError
+from lift.indexing.building import open_source, request_of, write_index
+from lift.indexing.folder import Index, Match
+from lift.indexing.grid import Section, write_grid
+from lift.model import load
+
+REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class IndexConfig:
+    """Encode photos once with a trained RUN, so that `lift search` finds them by a sentence."""
+
+    run: Positional[Path]
+    """folder of a trained model, made by `lift train`"""
+    photos: Positional[Path]
+    """folder of photos at any depth, or a DATASET folder"""
+    out: Path
+    """where to write the INDEX folder"""
+    split: Literal["all", "train", "val", "test"] = "all"
+    """which photos of a DATASET"""
+    max_pixels: int = MAX_PIXELS
+    """photos with more pixels than this are set aside before decoding"""
+    overwrite: bool = False
+    """replace what is in --out"""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Find photos by one or several sentences; prints rank, score (cosine, -1 to 1) and path."""
+
+    index: Positional[Path]
+    """INDEX folder, made by `lift index`"""
+    sentences: Positional[tuple[str, ...]]
+    """what to look for, each sentence in quotes"""
+    top: int = 10
+    """how many photos to show for each sentence"""
+    grid: Path | None = None
+    """also write the photos found as a picture to this PNG file"""
+    run: Path | None = None
+    """folder of the model (default: the one recorded in the INDEX)"""
+    json: bool = False
+    """print one JSON object per photo found, for other programs"""
+
+
+def index(config: IndexConfig) -> Index:
+    """Make the INDEX, say what was set aside, and open it."""
+    model = load(config.run)
+    source = open_source(config.photos, config.split)
+    request = request_of(model, source, config.split, config.max_pixels)
+    if already_done(config.out, "index", request, config.overwrite):
+        opened = Index.open(config.out)
+        say(f"already done: {config.out} holds {len(opened)} photos")
+        return opened
+    if source.dataset is not None and source.dataset.resize_mode != model.resize_mode:
+        note(
+            f"the photos of {config.photos} were resized by {source.dataset.resize_mode!r}, the model learnt "
+            f"from {model.resize_mode!r}: expect it to see them less well"
+        )
+    report = write_index(model, source, config.out, request)
+    say(f"{config.out}: {report['indexed']} of {report['photos']} photos indexed with {model.id}")
+    for item in report["set_aside"][:REASONS_SHOWN]:
+        note(f"set aside: {item['file']}: {item['reason']} ({item['remedy']})")
+    if len(report["set_aside"]) > REASONS_SHOWN:
+        counts = ", ".join(f"{count} x {reason}" for reason, count in report["set_aside_by_reason"].items())
+        note(f"set aside in all: {counts}; every file is in {config.out / 'report.json'}")
+    return Index.open(config.out)
+
+
+def search(config: SearchConfig) -> list[list[Match]]:
+    """Print the best photos for every sentence; returns them, one list per sentence."""
+    if not config.sentences or not all(sentence.strip() for sentence in config.sentences):
+        raise LiftError("no sentence was given", 'add one in quotes: `lift search INDEX "a dog on grass"`')
+    if config.top < 1:
+        raise LiftError(f"--top must be at least 1, not {config.top}", "leave it away for 10 photos")
+    opened = Index.open(config.index)
+    found = opened.search_many(list(config.sentences), config.top, model=opened.load_model(config.run))
+    for sentence, matches in zip(config.sentences, found, strict=True):
+        if not config.json:
+            say(sentence)
+        for rank, match in enumerate(matches, start=1):
+            say(_json_line(sentence, rank, match) if config.json else _line(rank, match))
+    if config.grid is not None:
+        _write_grid(opened, config, found)
+    return found
+
+
+def _line(rank: int, match: Match) -> str:
+    return f"{rank:>4}  {match.score:6.3f}  {match.path}"
+
+
+def _json_line(sentence: str, rank: int, match: Match) -> str:
+    fields = {
+        "query": sentence,
+        "rank": rank,
+        "score": round(match.score, 6),
+        "key": match.key,
+        "path": str(match.path),
+    }
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _write_grid(opened: Index, config: SearchConfig, found: list[list[Match]]) -> None:
+    """Write --grid: one section per sentence."""
+    assert config.grid is not None
+    sections = [
+        Section(
+            sentence,
+            [_picture(opened, match) for match in matches],
+            [f"{rank}   {match.score:.3f}" for rank, match in enumerate(matches, start=1)],
+        )
+        for sentence, matches in zip(config.sentences, found, strict=True)
+    ]
+    write_grid(sections, config.grid)
+    note(f"picture grid: {config.grid}")
+
+
+def _picture(opened: Index, match: Match) -> Image.Image | None:
+    """The photo, or None with a word about why when it cannot be read any more."""
+    try:
+        return opened.picture(match)
+    except (BadImage, LiftError) as error:
+        note(f"not shown in the grid: {match.path}: {error}")
+        return None

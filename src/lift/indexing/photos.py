@@ -1,0 +1,135 @@
+"""Photos in the order they are indexed: from a folder of any depth, single files, or a DATASET."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from lift.artefact import digest
+from lift.data import BadImage, Dataset, decode_image, resize_image
+from lift.errors import LiftError
+
+#: Files of a folder that are taken for photos; HEIC cannot be read, but must be reported and not passed over.
+PHOTO_ENDINGS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm",
+    ".pgm", ".avif", ".jp2", ".tga", ".heic", ".heif",
+)  # fmt: skip
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of rows.jsonl: a unique `key`; `path` relative to the photo folder, or a DATASET's source."""
+
+    key: str
+    path: str
+    captions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A photo that could not be used, why, and what to do about it."""
+
+    file: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some photos: uint8 pixels (B, S, S, 3) with their entries, and those set aside among them."""
+
+    pixels: np.ndarray
+    entries: list[Entry]
+    set_aside: list[SetAside]
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """Photo files below `folder` at any depth, relative to it, sorted; hidden files are passed over."""
+    found = []
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if path.suffix.lower() in PHOTO_ENDINGS and not path.is_dir() and not hidden:
+            found.append(relative)
+    return sorted(found, key=lambda relative: relative.as_posix())
+
+
+def state_of(folder: Path, files: Sequence[Path]) -> str:
+    """16 hexadecimal digits over names, sizes and times of change, to tell whether a folder is the same."""
+    state = []
+    for file in files:
+        try:
+            stat = (folder / file).stat()
+            state.append((os.fsencode(file).hex(), stat.st_size, stat.st_mtime_ns))
+        except OSError:  # a link to nowhere: decoding will say so
+            state.append((os.fsencode(file).hex(), -1, -1))
+    return digest(state)
+
+
+def from_files(
+    folder: Path, files: Sequence[Path], size: int, resize_mode: str, max_pixels: int
+) -> Iterator[Batch]:
+    """Decode `files` (relative to `folder`) in their order, in batches of at most 64."""
+    read = partial(_read, folder, size, resize_mode, max_pixels)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for start in range(0, len(files), BATCH):
+            batch = files[start : start + BATCH]
+            results = list(pool.map(read, batch))
+            good = [pixels for pixels in results if isinstance(pixels, np.ndarray)]
+            yield Batch(
+                np.stack(good) if good else np.empty((0, size, size, 3), np.uint8),
+                [
+                    Entry(file.as_posix(), file.as_posix())
+                    for file, result in zip(batch, results, strict=True)
+                    if isinstance(result, np.ndarray)
+                ],
+                [result for result in results if isinstance(result, SetAside)],
+            )
+
+
+def _read(folder: Path, size: int, resize_mode: str, max_pixels: int, file: Path) -> np.ndarray | SetAside:
+    """Pixels uint8 (size, size, 3) of one file, or why there are none."""
+    try:
+        file.as_posix().encode()
+    except UnicodeEncodeError:
+        name = file.as_posix().encode(errors="backslashreplace").decode()
+        return SetAside(name, "file name is not valid UTF-8", "rename the file")
+    try:
+        image = decode_image(folder / file, max_pixels=max_pixels, target=size)
+    except BadImage as error:
+        return SetAside(file.as_posix(), error.reason, error.remedy)
+    return resize_image(image, size, resize_mode)
+
+
+def from_dataset(dataset: Dataset, numbers: np.ndarray) -> Iterator[Batch]:
+    """The stored pixels of the given rows of a DATASET, in batches of at most 64."""
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        rows = [dataset.rows[number] for number in batch]
+        entries = [Entry(row.key, row.source or row.key, row.texts) for row in rows]
+        yield Batch(np.ascontiguousarray(dataset.pixels[batch]), entries, [])
+
+
+def photo_files(given: Sequence[Path]) -> list[Path]:
+    """Photo files named one by one or by folder; LiftError for a missing path or an empty folder."""
+    files: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            inside = [path / file for file in list_photos(path)]
+            if not inside:
+                raise LiftError(f"{path} holds no photos", "give a folder with JPEG, PNG or WebP files")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise LiftError(f"there is no file or folder {path}", "check the path")
+    if not files:
+        raise LiftError("no photo was given", "name photo files or folders")
+    return files
