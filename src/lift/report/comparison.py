@@ -1,0 +1,269 @@
+"""Laying runs side by side: what may be compared, paired differences with intervals, verdict words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lift.console import track
+from lift.metrics import paired_bootstrap
+from lift.report.reading import Result, Run
+from lift.report.wording import higher_is_better, metric_words, section_of, section_rank, split_control
+
+BETTER, WORSE, UNDECIDED, UNTESTED = "better", "worse", "no difference shown", "not tested"
+STALE = "measured on earlier weights of this run: run `lift evaluate` again"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second run minus first over the same queries, with its 95 % interval and a verdict on the second."""
+
+    value: float
+    low: float
+    high: float
+    verdict: str
+
+    def reversed(self) -> Difference:
+        """The same difference seen from the first run."""
+        verdict = {BETTER: WORSE, WORSE: BETTER}.get(self.verdict, self.verdict)
+        return Difference(-self.value, -self.high, -self.low, verdict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run's value of one metric; `difference` is against the first run that may be compared."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int | None
+    best: bool
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric over all runs, in their order; None where a run has no comparable number.
+
+    `control` names the control (text_only, shuffled, chance) whose value this is, empty for a score.
+    """
+
+    metric: str
+    words: str
+    control: str
+    higher_is_better: bool
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The comparable results of one task on one split of one DATASET; `reference` numbers the first."""
+
+    section: str
+    task: str
+    dataset: str
+    dataset_id: str
+    split: str
+    variant: str
+    protocol: str
+    n: dict[str, int]
+    seeds: tuple[int | None, ...]
+    reference: int
+    members: tuple[int, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """Data set, split and variant: `flickr8k (val), joined`."""
+        return f"{self.dataset} ({self.split})" + (f", {self.variant}" if self.variant else "")
+
+    @property
+    def scores(self) -> list[Line]:
+        """The lines that are no controls."""
+        return [line for line in self.lines if not line.control]
+
+    @property
+    def controls(self) -> list[str]:
+        """Names of the controls that stand beside some score."""
+        return list(dict.fromkeys(line.control for line in self.lines if line.control))
+
+    def controls_of(self, metric: str) -> list[Line]:
+        """The control lines that stand beside the score `metric`."""
+        return [line for line in self.lines if line.control and split_control(line.metric)[1] == metric]
+
+    def line(self, metric: str) -> Line | None:
+        """The line of `metric`, None when nobody measured it."""
+        return next((line for line in self.lines if line.metric == metric), None)
+
+
+@dataclass(frozen=True)
+class NotComparable:
+    """A result left out of the table, and why."""
+
+    run: str
+    task: str
+    dataset: str
+    reason: str
+
+
+def compare_runs(runs: Sequence[Run]) -> tuple[list[Group], list[NotComparable]]:
+    """Group the runs' results by task and data; every group is ready to be shown."""
+    by_group: dict[tuple[str, str, str, str], dict[int, Result]] = {}
+    stale: list[NotComparable] = []
+    for number, run in enumerate(runs):
+        for result in run.results:
+            if run.has_other_weights_than(result):
+                stale.append(_named(run, result, STALE))
+                continue
+            by_group.setdefault(result.group, {})[number] = result
+    order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key))
+    groups: list[Group] = []
+    left_out = stale
+    for key in track(order, "comparing"):
+        members, reasons = _comparable(by_group[key], runs)
+        left_out += reasons
+        if members and (len(members) > 1 or len(runs) == 1):
+            groups.append(_group(members, len(runs)))
+    return groups, left_out
+
+
+def _comparable(
+    results: dict[int, Result], runs: Sequence[Run]
+) -> tuple[dict[int, Result], list[NotComparable]]:
+    """Split one group's results into those that fit the first run's and those that do not, with reasons."""
+    first, reference = next(iter(results.items()))
+    members, left_out = {first: reference}, []
+    for number, result in list(results.items())[1:]:
+        reason = _mismatch(reference, result, runs[first].name)
+        if reason is None:
+            members[number] = result
+        else:
+            left_out.append(_named(runs[number], result, reason))
+    if len(runs) > 1 and len(members) == 1:
+        left_out.insert(0, _named(runs[first], reference, "no other run has a result that fits this one"))
+    elif len(runs) > 1:
+        have = set(results)
+        left_out += [
+            _named(run, reference, "this run was not measured on it: use `lift evaluate` to do so")
+            for number, run in enumerate(runs)
+            if number not in have
+        ]
+    return members, left_out
+
+
+def _named(run: Run, result: Result, reason: str) -> NotComparable:
+    variant = f", {result.variant}" if result.variant else ""
+    return NotComparable(run.name, result.task, f"{result.dataset} ({result.split}){variant}", reason)
+
+
+def _mismatch(a: Result, b: Result, name: str) -> str | None:
+    """Why result `b` must not be set against `a` (of the run `name`), None when it may."""
+    ids = a.content["dataset"].get("id"), b.content["dataset"].get("id")
+    if ids[0] != ids[1]:
+        return f"other data under the same name: id {ids[1]}, but {ids[0]} for {name}"
+    if a.protocol != b.protocol:
+        return f"other protocol: “{b.protocol}”, but “{a.protocol}” for {name}"
+    if a.content.get("n") != b.content.get("n"):
+        return f"other number of items: {_counts(b)}, but {_counts(a)} for {name}"
+    for key in sorted(set(a.per_item) & set(b.per_item)):
+        same_length = a.per_item[key].shape == b.per_item[key].shape
+        if not same_length or (
+            key.endswith("__image") and not np.array_equal(a.per_item[key], b.per_item[key])
+        ):
+            return f"other queries than {name}, or in another order ({key})"
+    return None
+
+
+def _counts(result: Result) -> str:
+    return (
+        ", ".join(f"{value:,} {what}" for what, value in (result.content.get("n") or {}).items()) or "unknown"
+    )
+
+
+def _group(members: dict[int, Result], n_runs: int) -> Group:
+    reference, first = next(iter(members.items()))
+    section = section_of(first.task, first.variant)
+    metrics = list(dict.fromkeys(metric for result in members.values() for metric in result.metrics))
+    metrics.sort(key=lambda metric: bool(split_control(metric)[0]))  # stable: controls last
+    data = first.content["dataset"]
+    return Group(
+        section=section,
+        task=first.task,
+        dataset=data["name"],
+        dataset_id=data.get("id", ""),
+        split=data["split"],
+        variant=first.variant,
+        protocol=first.protocol,
+        n=first.content.get("n") or {},
+        seeds=tuple(dict.fromkeys(result.content.get("seed") for result in members.values())),
+        reference=reference,
+        members=tuple(members),
+        lines=tuple(_line(metric, section, members, n_runs) for metric in metrics),
+    )
+
+
+def _line(metric: str, section: str, members: dict[int, Result], n_runs: int) -> Line:
+    (control, _), higher = split_control(metric), higher_is_better(metric)
+    reference = next(iter(members.values()))
+    measured = {
+        number: result.metrics[metric]
+        for number, result in members.items()
+        if _is_number(result.metrics.get(metric))
+    }
+    values = [entry["value"] for entry in measured.values()]
+    best = (max(values) if higher else min(values)) if values else None
+    reference_value = next(iter(members)) in measured
+    cells: list[Cell | None] = [None] * n_runs
+    for number, entry in measured.items():
+        result = members[number]
+        paired = None
+        if result is not reference and reference_value and not control:
+            paired = paired_difference(reference, result, metric)
+        is_best = not control and len(set(values)) > 1 and entry["value"] == best
+        cells[number] = Cell(entry["value"], entry.get("low"), entry.get("high"), _n(entry), is_best, paired)
+    return Line(metric, metric_words(metric, section), control, higher, tuple(cells))
+
+
+def _is_number(entry: dict[str, Any] | None) -> bool:
+    return entry is not None and entry.get("value") is not None and math.isfinite(entry["value"])
+
+
+def _n(entry: dict[str, Any]) -> int | None:
+    return None if entry.get("n") is None else int(entry["n"])
+
+
+def paired_difference(a: Result, b: Result, metric: str) -> Difference | None:
+    """`b` minus `a` on the metric's scale over the same queries; None without per-query outcomes of both."""
+    ours, theirs = a.outcomes(metric), b.outcomes(metric)
+    if ours is None or theirs is None:
+        return None
+    scale = _scale((a.metrics[metric]["value"], b.metrics[metric]["value"]), (ours, theirs))
+    if scale is None:
+        return None
+    clusters = a.clusters(metric)
+    if clusters is None:
+        clusters = np.arange(len(ours))
+    mean, low, high = (scale * x for x in paired_bootstrap(theirs, ours, clusters))
+    return Difference(mean, low, high, _verdict(low, high, higher_is_better(metric)))
+
+
+def _scale(values: tuple[float, float], outcomes: tuple[np.ndarray, np.ndarray]) -> float | None:
+    """100 when the metric is the outcomes' mean in percent, 1 when it is their mean, None when it is neither.
+
+    An average precision, for one, is no mean of outcomes: subtracting means would answer another question.
+    """
+    means = [float(array.mean()) for array in outcomes]
+    for scale in (100.0, 1.0):
+        if all(abs(value - scale * mean) < 0.01 for value, mean in zip(values, means, strict=True)):
+            return scale
+    return None
+
+
+def _verdict(low: float, high: float, higher: bool) -> str:
+    if low <= 0 <= high:
+        return UNDECIDED
+    return BETTER if (low > 0) == higher else WORSE
