@@ -26,7 +26,7 @@ from lift.training.cost import peak_memory, step_flops
 from lift.training.finish import finish, write_entry
 from lift.training.optimisation import autocast, learning_rate, make_optimiser
 from lift.training.state import load_state, open_run, save_state, trim_log
-from lift.training.validation import validate
+from lift.training.validation import validate, validation_photos
 
 LOG_EVERY = 10
 
@@ -68,6 +68,9 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             f"{len(rows)} training photos with texts are fewer than one batch of {config.batch_size}",
             f"give --batch-size {max(2, len(rows) // 4)} or less, or ingest more photos",
         )
+
+    if config.validations:
+        validation_photos(dataset, config)  # told now, not after the first hours of training
 
     # One seed, the image tower first: LIFT and CLIP start from the same image weights.
     torch.manual_seed(config.seed)

@@ -1,0 +1,218 @@
+"""Write benchmarks/RESULTS.md, and the short table of the README, from benchmarks/results/*.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+SETS = {"arms_flickr8k": "Flickr8k", "arms_scenes": "drawn scenes"}
+SHOWN = (
+    ("retrieval", "text_to_image/recall@1", "sentence → photo, recall@1"),
+    ("retrieval", "text_to_image/recall@10", "sentence → photo, recall@10"),
+    ("retrieval", "image_to_text/recall@10", "photo → sentence, recall@10"),
+    ("long-retrieval", "text_to_image/recall@10", "long text → photo, recall@10"),
+    ("pairs", "pair_accuracy/all", "pairs, all"),
+    ("verification", "auroc", "verification, AUROC"),
+)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, numbers to the right."""
+    line = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
+    return line + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def cell(metric: dict[str, Any] | None) -> str:
+    """Value with its interval."""
+    if metric is None:
+        return "–"
+    return f"{metric['value']:.1f} ({metric['low']:.1f}–{metric['high']:.1f})"
+
+
+def arms_rows(made: dict[str, Any], wanted: Sequence[tuple[str, str, str]]) -> list[list[str]]:
+    """One row per metric; results of the DATASET itself and of extra files alike."""
+    rows = []
+    names = list(made["arms"])
+    for stem in made["arms"][names[0]]["results"]:
+        task, *rest = stem.split("--")
+        for wanted_task, metric, label in wanted:
+            if task == wanted_task and metric in made["arms"][names[0]]["results"][stem]["metrics"]:
+                cells = [
+                    made["arms"][n]["results"].get(stem, {"metrics": {}})["metrics"].get(metric)
+                    for n in names
+                ]
+                extra = f" ({rest[1]})" if len(rest) > 1 else ""
+                rows.append([label + extra, *map(cell, cells)])
+    return rows
+
+
+def arms_section(title: str, made: dict[str, Any]) -> list[str]:
+    """Table of the three arms, pairs by kind with controls, differences to CLIP, cost."""
+    names, config = list(made["arms"]), made["config"]
+    lines = [f"## Three arms at equal samples: {title}", ""]
+    lines += [
+        f"{config['image_encoder']} at {made['image_size']} px from scratch, {config['epochs']} epochs, batch "
+        f"{config['batch_size']}, {made['arms'][names[0]]['samples_seen']:,} samples an arm, seed {config['seed']}. "
+        "Percent, 95 % bootstrap interval over photos.",
+        "",
+    ]
+    lines += table(["", *names], arms_rows(made, SHOWN))
+    for stem, result in made["arms"][names[0]]["results"].items():
+        if stem.startswith("pairs"):
+            kinds = [m for m in result["metrics"] if m.startswith("pair_accuracy/")]
+            rows = []
+            for metric in kinds:
+                values = [made["arms"][n]["results"][stem]["metrics"] for n in names]
+                control = [
+                    f"{v[f'control/{c}/{metric}']['value']:.1f}" if f"control/{c}/{metric}" in v else "–"
+                    for c in ("text_only", "shuffled_words")
+                    for v in values[:1]
+                ]
+                n = result["metrics"][metric]["n"]
+                rows.append(
+                    [
+                        f"{metric.removeprefix('pair_accuracy/')} (n {n})",
+                        *[cell(v.get(metric)) for v in values],
+                        *control,
+                    ]
+                )
+            lines += ["", f"Pairs by kind, with the controls of {names[0]} (`{stem}`):", ""]
+            lines += table(["", *names, "text only", "shuffled words"], rows)
+    lines += [
+        "",
+        "Paired difference to CLIP (positive: better than CLIP; an interval that includes 0 decides nothing):",
+        "",
+    ]
+    rows = []
+    for stem in made["arms"][names[0]]["results"]:
+        for task, metric, label in SHOWN:
+            if stem.split("--")[0] == task:
+                found = [
+                    made["arms"][n]["results"][stem].get("minus_clip", {}).get(metric)
+                    for n in names
+                    if n != "clip"
+                ]
+                if any(found):
+                    rows.append(
+                        [
+                            f"{label} (`{stem}`)",
+                            *[f"{f[0]:+.1f} ({f[1]:+.1f} to {f[2]:+.1f})" if f else "–" for f in found],
+                        ]
+                    )
+    lines += table(["", *[n for n in names if n != "clip"]], rows)
+    rows = []
+    for name in names:
+        cost, offline = made["arms"][name]["cost"], made["arms"][name]["cost"]["offline_text"]
+        rows.append(
+            [
+                name,
+                f"{cost['seconds'] / 60:.1f}",
+                f"{cost['samples_per_second']:.0f}",
+                f"{cost['flops_total'] / 1e12:.1f}",
+                f"{offline['flops'] / 1e12:.1f} in {offline['seconds']:.0f} s" if offline else "–",
+                f"{cost['peak_memory_bytes'] / 1e6:.0f}",
+            ]
+        )
+    lines += ["", "Cost (shared, noisy machine: compare the FLOPs, not the minutes):", ""]
+    lines += table(["", "minutes", "samples/s", "TFLOP", "TFLOP of the text pass, once", "peak MB"], rows)
+    return [*lines, "", f"Machine {made['machine']}, versions {made['versions']}.", ""]
+
+
+def step_section(made: dict[str, Any]) -> list[str]:
+    """Ratios LIFT / CLIP by caption length."""
+    lines = ["## A LIFT step against a CLIP step, same image tower", ""]
+    for tower, rows in made["towers"].items():
+        cells = [
+            [
+                name.replace("_", " "),
+                f"{row['seconds'] * 1000:.0f}",
+                f"{row['flops'] / 1e9:.1f}",
+                f"{row['peak_memory_bytes'] / 1e6:.0f}",
+            ]
+            + [
+                f"{row[k]:.2f}" if (k := f"lift_over_clip_{what}") in row else "–"
+                for what in ("seconds", "flops", "peak_memory_bytes")
+            ]
+            for name, row in rows.items()
+        ]
+        lines += [f"{tower}, median of {made['rounds']} processes:", ""]
+        lines += table(
+            ["", "ms", "GFLOP", "MB added", "LIFT/CLIP time", "LIFT/CLIP FLOPs", "LIFT/CLIP memory"], cells
+        )
+        lines.append("")
+    return lines
+
+
+def speed_section(made: dict[str, Any]) -> list[str]:
+    """Ratio of `lift train` to the bare loop."""
+    rows = [
+        [
+            name,
+            f"{p['ratio_median']:.2f}",
+            f"{p['ratio_min']:.2f}–{p['ratio_max']:.2f}",
+            str(len(p["samples_per_second"])),
+        ]
+        for name, p in made["presets"].items()
+    ]
+    return [
+        "## `lift train` against the bare loop (samples/s, in turn)",
+        "",
+        *table(["preset", "median ratio", "range", "pairs"], rows),
+        "",
+    ]
+
+
+def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
+    """The short table of the README."""
+    lines = []
+    for title, made in arms.items():
+        names = list(made["arms"])
+        lines += [
+            f"{title}, {made['arms'][names[0]]['samples_seen']:,} training samples an arm, percent (95 % interval):",
+            "",
+        ]
+        lines += [*table(["", *names], arms_rows(made, SHOWN[1:2] + SHOWN[3:])), ""]
+    return lines
+
+
+def main() -> None:
+    """Read what is there, write both pages."""
+    found = {
+        file.stem: json.loads(file.read_text("utf-8")) for file in sorted((HERE / "results").glob("*.json"))
+    }
+    lines = [
+        "# Results",
+        "",
+        "Generated by `python benchmarks/make_results.py` from `benchmarks/results/*.json`; do not edit.",
+        "",
+    ]
+    arms = {title: found[name] for name, title in SETS.items() if name in found}
+    for title, made in arms.items():
+        lines += arms_section(title, made)
+    if "step_cost" in found:
+        lines += step_section(found["step_cost"])
+    if "training_speed" in found:
+        lines += speed_section(found["training_speed"])
+    if "scenes_speed" in found:
+        lines += ["## `lift scenes`", "", "```json", json.dumps(found["scenes_speed"], indent=1), "```", ""]
+    (HERE / "RESULTS.md").write_text("\n".join(lines), "utf-8")
+    short = "\n".join(readme_lines(arms)).rstrip()
+    text = README.read_text("utf-8")
+    README.write_text(
+        re.sub(
+            r"<!-- results -->.*?<!-- /results -->",
+            lambda _: f"<!-- results -->\n{short}\n<!-- /results -->",
+            text,
+            flags=re.DOTALL,
+        ),
+        "utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()

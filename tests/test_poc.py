@@ -1,0 +1,86 @@
+"""poc: the whole road, resumable, offline; on drawn scenes and on real photos."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+import lift
+from lift.errors import LiftError
+from lift.poc import PocConfig, poc
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every attempt to open a connection an error."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a network connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = PocConfig(out=tmp_path / "poc", images=200, minutes=0.02, preset="smoke")
+    page = poc(config)
+    said = capsys.readouterr().out
+    assert "Estimate:" in said and "lift search" in said and "lift verify" in said
+    assert page.read_text("utf-8").lower().startswith("<!doctype html>")
+    assert (tmp_path / "poc" / "search.png").stat().st_size > 1000
+    runs = [json.loads((tmp_path / "poc" / "runs" / m / "run.json").read_text()) for m in ("lift", "clip")]
+    assert runs[0]["samples_seen"] == runs[1]["samples_seen"]
+    results = sorted(p.stem for p in (tmp_path / "poc" / "runs" / "clip" / "results").glob("*.json"))
+    assert [name.split("--")[0] for name in results] == [
+        "long-retrieval",
+        "pairs",
+        "retrieval",
+        "verification",
+    ]
+    assert len(lift.Index.open(tmp_path / "poc" / "index")) == 20
+
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "poc").rglob("*.safetensors")}
+    poc(config)
+    assert capsys.readouterr().out.count("already done") >= 5
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "poc").rglob("*.safetensors")}
+
+
+def test_the_road_on_200_real_photos(real_data: Path, tmp_path: Path) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    rows = [json.loads(line) for line in (real_data / "flickr8k" / "captions.jsonl").open(encoding="utf-8")]
+    chosen = [row for row in rows if row["split"] == "train"][:160] + [
+        r for r in rows if r["split"] == "val"
+    ][:40]
+    (source / "images").symlink_to(real_data / "flickr8k" / "images")
+    lines = "".join(json.dumps(row) + "\n" for row in chosen)
+    (source / "captions.jsonl").write_text(lines, encoding="utf-8")
+    page = poc(
+        PocConfig(
+            source=source,
+            out=tmp_path / "poc",
+            minutes=0.02,
+            preset="smoke",
+            pairs=(real_data / "flickr8k" / "order_swap.jsonl",),
+        )
+    )
+    assert page.is_file()
+    dataset = lift.Dataset(tmp_path / "poc" / "dataset")
+    assert dataset.manifest["splits"] == {"train": 160, "val": 40} and dataset.manifest["texts"] == 1000
+    [result] = (tmp_path / "poc" / "runs" / "lift" / "results").glob("pairs--*.json")
+    metrics = json.loads(result.read_text())["metrics"]
+    # the same words in another order: a bag of words cannot tell them apart
+    assert metrics["control/shuffled_words/pair_accuracy/all"]["value"] == 50.0
+
+
+def test_mistakes_are_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(LiftError, match="there is no"):
+        poc(PocConfig(source=tmp_path / "nothing", out=tmp_path / "poc"))
+    with pytest.raises(LiftError, match="known: smoke"):
+        poc(PocConfig(out=tmp_path / "poc", preset="giant"))
+    assert not (tmp_path / "poc" / "dataset").exists()

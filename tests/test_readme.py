@@ -1,0 +1,72 @@
+"""The README's commands and its Python run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lift.cli import VERBS
+from lift.data import Dataset
+from lift.scenes import ScenesConfig, scenes
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks behind `<!-- tested -->`."""
+    return re.findall(rf"<!-- tested -->\n```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def my_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The newcomer's folder: 120 drawn pictures as PNG files beside a table."""
+    place = tmp_path_factory.mktemp("newcomer")
+    scenes(ScenesConfig(out=place / "drawn", images=120, size=64))
+    dataset = Dataset(place / "drawn")
+    (place / "my-photos").mkdir()
+    lines = ["photo,description"]
+    for number, row in enumerate(dataset.rows):
+        Image.fromarray(np.array(dataset.pixels[number])).save(place / "my-photos" / f"{number}.png")
+        lines += [f'{number}.png,"{text}"' for text in row.captions]
+    (place / "my-photos" / "texts.csv").write_text("\n".join(lines), "utf-8")
+    return place
+
+
+def test_the_commands_run(my_photos: Path) -> None:
+    [block] = blocks("sh")
+    commands = [shlex.split(line) for line in block.splitlines()]
+    assert {"ingest", "embed", "train", "evaluate", "compare", "index", "search", "classify", "verify"} == {
+        command[1] for command in commands
+    }
+    for command in commands:
+        assert command[0] == "lift"
+        done = subprocess.run(
+            [sys.executable, "-m", "lift.cli", *command[1:]], cwd=my_photos, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert (my_photos / "my-report" / "report.html").is_file() and (my_photos / "found.png").is_file()
+    [python] = blocks("python")
+    done = subprocess.run([sys.executable, "-c", python], cwd=my_photos, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.strip().splitlines()) == 2 + 3
+
+
+def test_every_link_leads_somewhere() -> None:
+    pages = [README, *README.parent.glob("docs/*.md"), *README.parent.glob("benchmarks/*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name} -> {target}"
+
+
+def test_verbs_named_in_the_docs_exist() -> None:
+    for page in [README, *README.parent.glob("docs/*.md")]:
+        for verb in re.findall(r"^lift ([a-z]+) ", page.read_text("utf-8"), re.MULTILINE):
+            assert verb in VERBS, f"{page.name}: lift {verb}"
