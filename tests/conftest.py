@@ -56,7 +56,8 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 key=key,
                 captions=[f"a {colour} {shape}", f"one {shape} drawn in {colour}, number {number}"],
                 long_captions=[
-                    f"On a plain grey background there is one large {shape}. It is painted in a bright and even {colour}, "
+                    f"On a plain grey background there is one large {shape}. It is painted in a bright and "
+                    f"even {colour}, "
                     f"it has no border, and it is picture number {number} of a small series of drawings."
                 ],
                 split="val" if number >= 36 else "train",

@@ -79,8 +79,8 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
     say(f"{config.out}: {len(texts):,} distinct texts, {encoder.dim} numbers each, by {encoder.fingerprint}")
     if cut:
         note(
-            f"{cut} of {len(texts):,} texts are longer than the encoder's {encoder.max_tokens} tokens; what lies beyond "
-            "was cut off. Shorten them, or choose an --encoder with a longer limit."
+            f"{cut} of {len(texts):,} texts are longer than the encoder's {encoder.max_tokens} tokens; what lies "
+            "beyond was cut off. Shorten them, or choose an --encoder with a longer limit."
         )
     return EmbeddingStore(config.out)
 

@@ -108,7 +108,8 @@ class ImageEncoder(nn.Module):
         if image_size % shape.patch:
             raise LiftError(
                 f"an image size of {image_size} px is no multiple of the patch of {shape.patch} px",
-                f"ingest with --size {max(1, round(image_size / shape.patch)) * shape.patch}, or choose another encoder",
+                f"ingest with --size {max(1, round(image_size / shape.patch)) * shape.patch}, "
+                "or choose another encoder",
             )
         self.shape, self.image_size, self.dim = shape, image_size, dim
         side = image_size // shape.patch

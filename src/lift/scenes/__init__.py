@@ -85,7 +85,7 @@ def scenes(config: ScenesConfig) -> Dataset:
         "val_fraction": config.val_fraction,
     }
     if artefact.already_done(config.out, "dataset", request, config.overwrite):
-        console.note(f"{config.out}: already done")
+        console.say(f"{config.out}: already done")
         return Dataset(config.out)
     counts: dict[str, int] = dict.fromkeys(PAIR_KINDS, 0)
     with artefact.new_folder(config.out) as folder, _pictures(config) as pictures:
