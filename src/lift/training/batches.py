@@ -37,7 +37,7 @@ def batch_maker(
         permutation, texts = order[epoch]
         rows = permutation[position * size : (position + 1) * size]
         pixels = torch.from_numpy(dataset.pixels[numbers[rows]])
-        images = random_crop(pixels, config.seed, step, scale=(config.min_crop, 1.0), flip=config.flip)
+        images = random_crop(pixels, config.seed, step, scale=(config.min_crop or 1.0, 1.0), flip=config.flip)
         return Batch(images.to(config.device), texts[rows])
 
     return make
