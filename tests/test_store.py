@@ -22,16 +22,17 @@ def unit_rows(count: int, seed: int = 0) -> np.ndarray:
 def make_store(out: Path, dtype: str = "float16") -> np.ndarray:
     vectors = unit_rows(5)
     writer = StoreWriter(out, {"which": "toy"})
-    writer.write(0, ["a", "b", "two\nlines"], vectors[:3], dtype)
-    writer.write(1, ["写真", ""], vectors[3:], dtype)
-    writer.close(PRINT, dtype, {})
+    writer.write(0, ["a", "b", "two\nlines"], vectors[:3], dtype, 1.5)
+    writer.write(1, ["写真", ""], vectors[3:], dtype, 0.5)
+    again = StoreWriter(out, {"which": "toy"})  # as after a kill: nothing is known but what lies on disk
+    again.close(PRINT, dtype, {"cut_texts": 0})
     return vectors
 
 
 def test_vectors_come_back_by_text_across_shards(tmp_path: Path) -> None:
     vectors = make_store(tmp_path / "store")
     store = EmbeddingStore(tmp_path / "store")
-    assert len(store) == 5 and store.dim == 4
+    assert len(store) == 5 and store.dim == 4 and store.manifest["seconds"] == 2.0
     found = store.vectors(["写真", "a", "two\nlines", "a"])
     assert np.abs(found - vectors[[3, 0, 2, 0]]).max() < 1e-3
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)

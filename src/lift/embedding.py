@@ -64,7 +64,7 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
     # Similar lengths share a batch, and the batches are the same whenever the run is resumed.
     order = sorted(range(len(texts)), key=lambda i: (int(counts[i]), texts[i]))
     writer = StoreWriter(config.out, request)
-    seconds = _write_shards(writer, encoder, [texts[i] for i in order], config)
+    _write_shards(writer, encoder, [texts[i] for i in order], config)
     cut = int((counts > encoder.max_tokens).sum())
     facts = {
         "dataset": {"name": dataset.name, "id": dataset.id},
@@ -72,7 +72,6 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
         "max_tokens": encoder.max_tokens,
         "tokens": int(np.minimum(counts, encoder.max_tokens).sum()),
         "flops": float(encoder.flops_per_token * np.minimum(counts, encoder.max_tokens).sum()),
-        "seconds": round(seconds, 2),
         "settings": {k: str(v) for k, v in asdict(config).items() if k != "overwrite"},
     }
     writer.close(encoder.fingerprint, config.dtype, facts)
@@ -85,9 +84,8 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
     return EmbeddingStore(config.out)
 
 
-def _write_shards(writer: StoreWriter, encoder: TextEncoder, texts: list[str], config: EmbedConfig) -> float:
-    """Encode and write the shards that are not there yet; returns the seconds the encoder worked."""
-    seconds = 0.0
+def _write_shards(writer: StoreWriter, encoder: TextEncoder, texts: list[str], config: EmbedConfig) -> None:
+    """Encode and write the shards that are not there yet."""
     with progress_bar("embedding texts", len(texts)) as bar:
         for number, start in enumerate(range(0, len(texts), config.shard_rows)):
             shard = texts[start : start + config.shard_rows]
@@ -95,11 +93,11 @@ def _write_shards(writer: StoreWriter, encoder: TextEncoder, texts: list[str], c
                 bar.advance(len(shard))
                 continue
             vectors = np.empty((len(shard), encoder.dim), np.float32)
+            seconds = 0.0
             for low in range(0, len(shard), config.batch_size):
                 batch = shard[low : low + config.batch_size]
                 began = time.perf_counter()
                 vectors[low : low + len(batch)] = encoder.encode(batch)
                 seconds += time.perf_counter() - began
                 bar.advance(len(batch))
-            writer.write(number, shard, vectors, config.dtype)
-    return seconds
+            writer.write(number, shard, vectors, config.dtype, seconds)

@@ -70,8 +70,13 @@ class StoreWriter:
             and files[1].read_bytes() == _texts_bytes(texts)
         )
 
-    def write(self, number: int, texts: Sequence[str], vectors: np.ndarray, dtype: str) -> None:
-        """Write shard `number`: vectors and texts first, the small file that declares them finished last."""
+    def write(
+        self, number: int, texts: Sequence[str], vectors: np.ndarray, dtype: str, seconds: float = 0.0
+    ) -> None:
+        """Write shard `number`: vectors and texts first, the small file that declares them finished last.
+
+        `seconds` is the time the encoder took; the manifest has the sum over all shards, kills or not.
+        """
         stored = vectors.astype(dtype)
         check_vectors(stored, f"shard {number}")
         names = [f"vectors-{number:05d}.npy", f"texts-{number:05d}.jsonl"]
@@ -80,13 +85,14 @@ class StoreWriter:
         write_bytes(self.partial / names[0], buffer.getvalue())
         write_bytes(self.partial / names[1], _texts_bytes(texts))
         sums = [sha256_file(self.partial / name) for name in names]
-        entry = {"vectors": names[0], "texts": names[1], "rows": len(texts), "sha256": sums}
+        entry = {"vectors": names[0], "texts": names[1], "rows": len(texts), "sha256": sums, "seconds": seconds}
         write_json(self.partial / f"shard-{number:05d}.json", entry)
 
     def close(self, fingerprint: Fingerprint, dtype: str, facts: dict[str, Any]) -> dict[str, Any]:
         """Gather the shards under one manifest (returned) and give the STORE its name."""
         sides = sorted(self.partial.glob("shard-*.json"))
         shards = [json.loads(side.read_text(encoding="utf-8")) for side in sides]
+        seconds = sum(shard.pop("seconds") for shard in shards)
         manifest = {
             "format": 1,
             "fingerprint": fingerprint.asdict(),
@@ -94,6 +100,7 @@ class StoreWriter:
             "dtype": dtype,
             "rows": sum(shard["rows"] for shard in shards),
             "shards": shards,
+            "seconds": round(seconds, 2),
             **facts,
             "request": self.request,
         }
