@@ -51,7 +51,7 @@ class ArmsConfig:
     """Passes over the training photos, equal for all arms."""
     size: int = 64
     """Pixels."""
-    images: int = 10000
+    images: int = 6000
     """Pictures to draw for scenes."""
 
 
@@ -108,7 +108,13 @@ def gather(config: ArmsConfig, runs: dict[str, Path]) -> dict[str, Any]:
             if name != "clip":
                 results[file.stem]["minus_clip"] = differences(file, runs["clip"] / "results" / file.name)
         keep = ("method", "loss", "samples_seen", "parameters", "cost")
-        arms[name] = {**{key: made[key] for key in keep}, "results": results}
+        arms[name] = {
+            **{key: made[key] for key in keep},
+            "threads": made["machine"]["threads"],
+            "results": results,
+        }
+        # Arms trained in one process inherit its peak; benchmarks/step_cost.py measures memory properly.
+        arms[name]["cost"].pop("peak_memory_bytes")
     chosen = {
         k: first["config"][k]
         for k in ("image_encoder", "epochs", "batch_size", "lr", "min_crop", "flip", "seed")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,79 @@ def test_done_means_by_the_same_request(tmp_path: Path) -> None:
 def test_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
     assert len(digest({})) == 16
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+left = int(sys.argv[1])
+sync = os.fsync
+def fsync(descriptor):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(9)  # as kill -9: no clean-up of any kind
+    sync(descriptor)
+os.fsync = fsync
+out = Path(sys.argv[2])
+"""
+MAKE_FOLDER = (
+    KILLED
+    + """
+from lift.artefact import new_folder
+for content in ("old", "new"):
+    with new_folder(out) as folder:
+        (folder / "a").write_text(content)
+        (folder / "b").write_text(content)
+"""
+)
+MAKE_STORE = (
+    KILLED
+    + """
+import numpy as np
+from lift.fingerprint import Fingerprint
+from lift.store import StoreWriter, tidy
+if (out / "store.json").is_file():
+    tidy(out)
+else:
+    writer = StoreWriter(out, {"which": "toy"})
+    for number, texts in enumerate((["a", "b"], ["c"])):
+        if not writer.has(number, texts):
+            writer.write(number, texts, np.eye(4, dtype=np.float32)[: len(texts)], "float16")
+    writer.close(Fingerprint("toy", "toy", "w", "t", "", "mean", 8, True, 4, "float32"), "float16", {})
+"""
+)
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder` with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("script", [MAKE_FOLDER, MAKE_STORE], ids=["folder", "store"])
+def test_killed_at_every_single_sync_and_run_again(tmp_path: Path, script: str) -> None:
+    def run(place: Path, allowed: int) -> int:
+        call = [sys.executable, "-c", script, str(allowed), str(place / "thing")]
+        return subprocess.run(call, capture_output=True, check=False).returncode
+
+    (tmp_path / "straight").mkdir()
+    assert run(tmp_path / "straight", 10**9) == 0
+    kills = 0
+    for allowed in range(100):
+        place = tmp_path / str(allowed)
+        place.mkdir()
+        if run(place, allowed) == 0:
+            break
+        kills += 1
+        assert run(place, 10**9) == 0
+        assert listing(place) == listing(tmp_path / "straight"), f"killed after {allowed} syncs"
+    assert kills >= 8
+
+
+def test_overwrite_takes_only_what_lift_made(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(LiftError, match="will not delete it"):
+        already_done(tmp_path / "photos", "dataset", {}, True)
+    write_json(tmp_path / "photos" / "dataset.json", {"format": 1})
+    assert not already_done(tmp_path / "photos", "dataset", {}, True)

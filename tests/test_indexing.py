@@ -91,7 +91,7 @@ def test_search_is_a_full_exact_sort(made: Path, model: Model) -> None:
         scores = (opened.vectors.astype(np.float64) * query).sum(axis=1)
         order = np.argsort(-scores, kind="stable")[:3]
         assert [match.key for match in matches] == [NAMES[row] for row in order]
-        np.testing.assert_allclose([match.score for match in matches], scores[order], rtol=1e-6)
+        np.testing.assert_allclose([match.score for match in matches], scores[order], atol=1e-6)
     assert opened.search("夕焼けの海", 3, model=model) == found[1]
 
 

@@ -65,6 +65,13 @@ def test_a_flipped_bit_and_a_changed_encoder_are_found(tiny_run: Path, tmp_path:
     with pytest.raises(lift.LiftError, match="has changed since it was written"):
         lift.load(damaged)
 
+    settings = tmp_path / "settings"
+    shutil.copytree(tiny_run, settings)
+    file = settings / "checkpoint" / "checkpoint.json"
+    file.write_text(file.read_text().replace('"resize_mode": "squash"', '"resize_mode": "longest"'))
+    with pytest.raises(lift.LiftError, match=r"not the one that run\.json tells of"):
+        lift.load(settings)
+
     other = tmp_path / "other"
     shutil.copytree(tiny_run, other)
     manifest = json.loads((other / "run.json").read_text())
@@ -79,3 +86,16 @@ def test_no_run_is_told_plainly(tiny_dataset: Path, tmp_path: Path) -> None:
         lift.load(tiny_dataset)
     with pytest.raises(lift.LiftError, match="there is no such folder"):
         lift.load(tmp_path / "nothing")
+
+
+def test_transparent_and_turned_pictures_are_seen_as_their_files(tiny_run: Path, tmp_path: Path) -> None:
+    model = lift.load(tiny_run)
+    clear = Image.new("RGBA", (40, 20), (255, 0, 0, 0))
+    clear.paste((0, 0, 255, 255), (0, 0, 10, 20))
+    clear.save(tmp_path / "clear.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    clear.convert("RGB").save(tmp_path / "turned.png", exif=turned)
+    for name in ("clear.png", "turned.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert np.array_equal(model.pixels([picture]), model.pixels([tmp_path / name])), name

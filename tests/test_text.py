@@ -110,6 +110,14 @@ def test_tower_ignores_padding_and_what_follows() -> None:
     assert tower.encode(["A Red DOG runs"]).tolist() == tower.encode(["a red dog runs"]).tolist()
 
 
+def test_a_caption_that_spells_the_end_token_does_not_end_there() -> None:
+    texts = ["a dog on a mat", "a dog <end> on a mat <pad>"]
+    tower = TextTower(train_tokenizer(texts * 5, vocabulary=300), width=64, depth=1, dim=8, context=40)
+    ids = tower.tokenise(texts)
+    assert ((ids == 2).sum(1) == 1).all()
+    assert int((ids[1] == 0).sum()) == 0  # the longest text has no padding, whatever it spells
+
+
 def test_tokenizer_training_is_repeatable() -> None:
     texts = [f"a {c} {o} number {i}" for i, c in enumerate(("red", "blue")) for o in ("dog", "cat", "写真")]
     assert train_tokenizer(texts, vocabulary=300).to_str() == train_tokenizer(texts, vocabulary=300).to_str()

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from conftest import train_tiny
 from lift.artefact import sha256_file
 from lift.data import Dataset, Row
 from lift.data.sampling import TextTable, caption_turn, epoch_order, random_crop
 from lift.errors import LiftError
 from lift.image import IMAGE_ENCODERS, ImageEncoder
+from lift.losses import LOSSES, contrastive_loss
 from lift.text import TextTower, train_tokenizer
-from lift.training import PRESETS, TrainConfig, train
+from lift.training import PRESETS, TrainConfig, loop, train
+from lift.training.batches import Batch, batch_maker
 from lift.training.config import resolve
 from lift.training.cost import step_flops
 from lift.training.optimisation import learning_rate, make_optimiser
@@ -98,6 +104,15 @@ def test_mistakes_in_the_options_are_named(tiny_dataset: Path, tiny_store: Path,
         train(replace(config, method="clip", loss="cosine"))
     with pytest.raises(LiftError, match=r"give --batch-size 9 or less"):
         train(replace(config, batch_size=64))
+    for field, value in (
+        ("lr", 0.0),
+        ("grad_clip", -1.0),
+        ("checkpoint_steps", 0),
+        ("epochs", 0),
+        ("text_width", 100),
+    ):
+        with pytest.raises(LiftError, match=f"--{field.replace('_', '-')} is"):
+            train(replace(config, **{field: value}))
 
 
 def test_a_run_says_what_it_cost(tiny_run: Path, tiny_clip_run: Path) -> None:
@@ -132,12 +147,92 @@ def test_loss_goes_down_for_every_loss(tiny_dataset: Path, tiny_store: Path, tmp
         assert losses[-1] < 0.9 * losses[0], loss
 
 
-def test_both_methods_start_from_the_same_image_weights(tiny_dataset: Path, tiny_store: Path) -> None:
-    torch.manual_seed(0)
-    first = ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=384)
-    torch.manual_seed(0)
-    second = ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=384)
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+def test_both_methods_start_alike_and_see_the_same(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[Any]] = {}
+
+    def record(method: str) -> None:
+        batches, starts, ids = [], [], []
+
+        def maker(*arguments: Any) -> Callable[[int], Batch]:
+            make = batch_maker(*arguments)
+
+            def remember(step: int) -> Batch:
+                batches.append((step, make(step)))
+                return batches[-1][1]
+
+            return remember
+
+        def optimiser(modules: dict[str, nn.Module], config: TrainConfig) -> torch.optim.AdamW:
+            starts.append({k: v.clone() for k, v in modules["image"].state_dict().items()})
+            return make_optimiser(modules, config)
+
+        def loss(*arguments: torch.Tensor) -> torch.Tensor:
+            if not arguments[0].is_meta:  # the counting of FLOPs computes nothing
+                ids.append(arguments[2].tolist())
+            return contrastive_loss(*arguments)
+
+        monkeypatch.setattr(loop, "batch_maker", maker)
+        monkeypatch.setattr(loop, "make_optimiser", optimiser)
+        monkeypatch.setitem(LOSSES, "contrastive", LOSSES["contrastive"]._replace(function=loss))
+        train_tiny(tiny_dataset, tiny_store, tmp_path / method, method)
+        seen[method] = [batches, starts, ids]
+
+    record("lift")
+    record("clip")
+    for (step, one), (again, two) in zip(seen["lift"][0], seen["clip"][0], strict=True):
+        assert step == again and torch.equal(one.images, two.images) and (one.texts == two.texts).all()
+    assert len(seen["lift"][0]) == 6
+    for name, value in seen["lift"][1][0].items():
+        assert torch.equal(value, seen["clip"][1][0][name]), name
+    # the loss is told which texts are the same, so that they can be masked
+    assert seen["lift"][2] == seen["clip"][2] == [batch.texts.tolist() for _, batch in seen["lift"][0]]
+
+
+def test_training_in_bf16(tiny_dataset: Path, tiny_store: Path, tmp_path: Path) -> None:
+    config = TrainConfig(
+        images=tiny_dataset, texts=tiny_store, out=tmp_path / "run", preset="smoke", batch_size=12
+    )
+    model = train(replace(config, precision="bf16"))
+    exact = train(replace(config, precision="fp32", out=tmp_path / "exact"))
+    one, two = (m.encode_image(Dataset(tiny_dataset).pixels[:4]) for m in (model, exact))
+    assert not np.array_equal(one, two) and (one * two).sum(1).min() > 0.98
+
+
+def test_a_loss_that_explodes_stops_with_a_remedy(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        images=tiny_dataset, texts=tiny_store, out=tmp_path / "run", preset="smoke", batch_size=12
+    )
+    with pytest.raises(LiftError, match="no longer finite"):
+        train(replace(config, lr=1e30, warmup=0))
+
+
+def test_overwrite_never_deletes_what_is_not_a_run(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "holiday" / "photo.jpg").write_bytes(b"dear")
+    config = TrainConfig(
+        images=tiny_dataset, texts=tiny_store, out=tmp_path / "holiday", preset="smoke", batch_size=12
+    )
+    with pytest.raises(LiftError, match="will not delete it"):
+        train(replace(config, overwrite=True))
+    assert (tmp_path / "holiday" / "photo.jpg").read_bytes() == b"dear"
+
+
+def test_overwrite_keeps_the_old_run_when_the_new_cannot_start(
+    tiny_run: Path, tiny_dataset: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+    config = TrainConfig(
+        images=tiny_dataset, texts=tiny_store, out=tmp_path / "run", preset="smoke", overwrite=True
+    )
+    with pytest.raises(LiftError, match="fewer than one batch"):
+        train(replace(config, batch_size=64))
+    assert (tmp_path / "run" / "run.json").is_file()
 
 
 def test_captions_take_turns() -> None:
@@ -168,6 +263,26 @@ def test_crops_are_repeatable_and_identity_at_full_size() -> None:
     assert torch.equal(one, two) and one.shape == (4, 3, 16, 16)
     assert not torch.equal(one, random_crop(pixels, 0, 6, scale=(0.3, 1.0), flip=True))
     assert one.min() >= 0 and one.max() <= 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_crops_keep_exactly_the_share(share: float) -> None:
+    across = torch.arange(32, dtype=torch.uint8).mul(8).repeat(32, 1)
+    ramps = torch.stack([across, across.T, across], dim=-1)[None].expand(64, 32, 32, 3).contiguous()
+    crops = random_crop(ramps, 0, 0, scale=(share, share), flip=False) * 255 / 8
+    wide = (crops[:, 0, 16, -1] - crops[:, 0, 16, 0]) / 31  # of the photo's width
+    high = (crops[:, 1, -1, 16] - crops[:, 1, 0, 16]) / 31
+    assert torch.allclose(wide * high, torch.full((64,), share), atol=0.04)
+    assert (wide <= 1.001).all() and (high <= 1.001).all() and wide.std() > 0.01
+
+
+def test_the_whole_photo_is_kept_when_only_mirrored() -> None:
+    pixels = torch.randint(0, 256, (20, 16, 16, 3), dtype=torch.uint8)
+    whole = pixels.permute(0, 3, 1, 2).float() / 255
+    crops = random_crop(pixels, 0, 0, scale=(1.0, 1.0), flip=True)
+    straight = (crops - whole).abs().amax((1, 2, 3)) < 1e-4
+    mirrored = (crops - whole.flip(-1)).abs().amax((1, 2, 3)) < 1e-4
+    assert (straight ^ mirrored).all() and 3 < mirrored.sum() < 17
 
 
 def test_flip_mirrors_about_half() -> None:

@@ -22,12 +22,16 @@ VERB_OF = {"dataset": "ingest", "store": "embed", "run": "train", "index": "inde
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either the old bytes or all the new ones, even after a kill."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.partial")  # a fixed name: the rerun after a kill takes it over
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk, say: leave nothing behind
+        temporary.unlink(missing_ok=True)
+        raise
     fsync_folder(path.parent)
 
 
@@ -49,9 +53,10 @@ def fsync_folder(folder: Path) -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes `out` when the block ends well, and vanishes when it fails.
 
-    Leftovers of killed runs (same temporary name) are removed first. An existing `out` is replaced at the end.
+    Leftovers of killed runs are taken away or put back first. An existing `out` is replaced at the end.
     """
     partial = out.with_name(f".{out.name}.partial")
+    settle(out)
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
@@ -62,19 +67,30 @@ def new_folder(out: Path) -> Iterator[Path]:
                 with file.open("rb") as handle:
                     os.fsync(handle.fileno())
         fsync_folder(partial)
-        if out.exists():
-            doomed = out.with_name(f".{out.name}.old")
-            if doomed.exists():
-                shutil.rmtree(doomed)
-            out.rename(doomed)
-            partial.rename(out)
-            shutil.rmtree(doomed)
-        else:
-            partial.rename(out)
-        fsync_folder(out.parent)
+        swap(partial, out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def settle(out: Path) -> None:
+    """Finish what a kill interrupted in `swap`: put the old folder back, or remove it when the new one is there."""
+    old = out.with_name(f".{out.name}.old")
+    if old.exists() and out.exists():
+        shutil.rmtree(old)
+    elif old.exists():
+        old.rename(out)
+
+
+def swap(new: Path, out: Path) -> None:
+    """Give the folder `new` the name `out`; what had the name goes only after that."""
+    old = out.with_name(f".{out.name}.old")
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+    fsync_folder(out.parent)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
@@ -110,9 +126,16 @@ def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
 def already_done(out: Path, kind: str, request: dict[str, Any], overwrite: bool) -> bool:
     """True when `out` holds a finished artefact made by the same `request`, so that the stage can be skipped.
 
-    Raises LiftError when `out` holds something else and `overwrite` is off.
+    Raises LiftError when `out` holds something else and `overwrite` is off. With `overwrite` only an artefact of
+    the same kind may be replaced, never a folder of the user's.
     """
-    if not out.exists() or overwrite:
+    settle(out)
+    if not out.exists():
+        return False
+    if not out.is_dir():
+        raise LiftError(f"{out} is a file", "give a folder as --out")
+    if overwrite:
+        refuse_foreign(out, f"{kind}.json")
         return False
     if (out / f"{kind}.json").is_file():
         made_by = read_manifest(out, kind).get("request")
@@ -121,10 +144,20 @@ def already_done(out: Path, kind: str, request: dict[str, Any], overwrite: bool)
         changed = sorted(k for k in {*request, *(made_by or {})} if (made_by or {}).get(k) != request.get(k))
         problem = f"{out} was made with other settings ({', '.join(changed) or 'unknown'})"
     elif any(out.iterdir()):
-        problem = f"{out} exists and is not a {kind.upper()}"
+        raise LiftError(f"{out} exists and is not a {kind.upper()}", "give another --out")
     else:
         return False
     raise LiftError(problem, "give another --out, or add --overwrite to replace it")
+
+
+def refuse_foreign(out: Path, marker: str) -> None:
+    """Raise LiftError when `out` holds files but not `marker`: it is not lift's to delete."""
+    if out.is_dir() and ((out / marker).is_file() or not any(out.iterdir())):
+        return
+    raise LiftError(
+        f"{out} was not made by this verb, so --overwrite will not delete it",
+        "give another --out, or remove the folder yourself",
+    )
 
 
 def sha256_file(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -76,18 +77,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(name: str, arguments: Sequence[str]) -> int:
     """Parse `arguments` into the verb's Config and call its function; returns the exit code."""
-    import tyro
-
-    verb = VERBS[name]
-    module = import_module(verb.module)
-    config = tyro.cli(getattr(module, verb.config), prog=f"lift {name}", args=list(arguments))
     try:
+        import tyro
+
+        verb = VERBS[name]
+        module = import_module(verb.module)
+        config = tyro.cli(getattr(module, verb.config), prog=f"lift {name}", args=list(arguments))
         getattr(module, verb.function)(config)
     except LiftError as error:
         print(f"lift {name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"lift {name}: stopped; run the same command again to go on", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of the output has seen enough, as in `lift … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        file = f" {error.filename}" if error.filename else ""
+        print(
+            f"lift {name}: the system refused{file}: {error.strerror or error}\n"
+            "  what to do: check that the path is right, may be written, and that the disk is not full",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -15,7 +15,7 @@ from lift.console import note, progress_bar, say
 from lift.data import Dataset
 from lift.data.dataset import distinct_texts
 from lift.errors import LiftError
-from lift.store import EmbeddingStore, StoreWriter
+from lift.store import EmbeddingStore, StoreWriter, tidy
 from lift.text import TextEncoder, load_text_encoder
 
 
@@ -43,6 +43,8 @@ class EmbedConfig:
 
 def embed(config: EmbedConfig) -> EmbeddingStore:
     """Make the STORE of `config.dataset`; goes on where a killed run stopped, returns the opened STORE."""
+    if config.batch_size < 1 or config.shard_rows < 1:
+        raise LiftError("--batch-size and --shard-rows must be 1 or more", "leave them out")
     dataset = Dataset(config.dataset)
     texts = distinct_texts(dataset.rows)
     if not texts:
@@ -57,6 +59,7 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
         "batch_size": config.batch_size,
     }
     if already_done(config.out, "store", request, config.overwrite):
+        tidy(config.out)
         say(f"{config.out}: already done, {len(texts):,} texts")
         return EmbeddingStore(config.out)
 

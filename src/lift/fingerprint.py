@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lift.artefact import digest, sha256_file
+from lift.errors import LiftError
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Fingerprint:
 def hash_files(folder: Path, names: Sequence[str]) -> str:
     """16 hexadecimal digits over name and content of the files of `folder` that match `names` (globs), sorted."""
     found = sorted({file for name in names for file in folder.rglob(name) if file.is_file()})
+    if not found:
+        raise LiftError(
+            f"{folder} holds none of {', '.join(names)}", "give the complete folder of the encoder"
+        )
     total = hashlib.sha256()
     for file in found:
         total.update(f"{file.relative_to(folder)}={sha256_file(file)};".encode())

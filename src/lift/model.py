@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
-from lift.artefact import read_manifest
+from lift.artefact import read_manifest, sha256_file
 from lift.checkpoint import load_tensors
 from lift.console import progress_bar
-from lift.data import decode_image, resize_image
+from lift.data import decode_image, resize_image, upright_rgb
+from lift.device import check_device
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
@@ -25,9 +26,12 @@ from lift.text import TextEncoder, TextTower, encode_sorted, load_text_encoder
 Photo = Path | str | Image.Image
 
 
-def load(run: Path | str, *, device: str = "cpu") -> Model:
-    """The trained model of a RUN folder, ready to encode photos and sentences."""
-    return Model.load(run, device=device)
+def load(run: Path | str, *, device: str = "cpu", text_encoder: str | None = None) -> Model:
+    """The trained model of a RUN folder, ready to encode photos and sentences.
+
+    text_encoder: where its text encoder is now, when its folder was moved; the fingerprint must be the same.
+    """
+    return Model.load(run, device=device, text_encoder=text_encoder)
 
 
 class Model:
@@ -51,15 +55,26 @@ class Model:
         self.id = f"{name}@{weights[:16]}"
         self.logit_scale, self.device = logit_scale, device
         self.run: Path | None = None
+        self.text_source = fingerprint.source
         self.config: dict[str, Any] = {}
         if tower is not None:
             self.text_encoder = tower.eval().requires_grad_(False).to(device)
 
     @classmethod
-    def load(cls, run: Path | str, *, device: str = "cpu") -> Model:
+    def load(cls, run: Path | str, *, device: str = "cpu", text_encoder: str | None = None) -> Model:
         """Read a finished RUN; LiftError when it is none, or its weights are damaged."""
         manifest = read_manifest(run, "run")
+        check_device(device)
         groups, settings = load_tensors(Path(run) / "checkpoint")
+        found = {
+            **settings["sha256"],
+            "checkpoint.json": sha256_file(Path(run) / "checkpoint" / "checkpoint.json"),
+        }
+        if any(found.get(name) != value for name, value in manifest["checkpoint"]["sha256"].items()):
+            raise LiftError(
+                f"the checkpoint in {run} is not the one that run.json tells of",
+                "restore it from a copy, or train again",
+            )
         encoder = ImageEncoder.from_settings(settings["image_encoder"])
         encoder.load_state_dict(groups["image"])
         tower = None
@@ -78,6 +93,7 @@ class Model:
             device=device,
         )
         model.run, model.config = Path(run), manifest["config"]
+        model.text_source = text_encoder or model.fingerprint.source
         return model
 
     @property
@@ -93,11 +109,11 @@ class Model:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen encoder the model was trained on; LiftError when the one found here gives other vectors."""
-        encoder = load_text_encoder(self.fingerprint.source, device=self.device)
+        encoder = load_text_encoder(self.text_source, device=self.device)
         if encoder.fingerprint.digest != self.fingerprint.digest:
             raise LiftError(
                 f"this model was trained on the text encoder {self.fingerprint}, "
-                f"but {self.fingerprint.source} is now {encoder.fingerprint}",
+                f"but {self.text_source} is now {encoder.fingerprint}",
                 "put back the encoder that was used, or embed and train again with the new one",
             )
         return encoder
@@ -127,7 +143,9 @@ class Model:
             images = [Image.fromarray(image) for image in images]
         rows = []
         for image in images:
-            picture = image.convert("RGB") if isinstance(image, Image.Image) else decode_image(image)
+            picture = (
+                upright_rgb(image) if isinstance(image, Image.Image) else decode_image(image, target=size)
+            )
             rows.append(resize_image(picture, size, self.resize_mode))
         return np.stack(rows) if rows else np.zeros((0, size, size, 3), np.uint8)
 

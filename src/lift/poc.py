@@ -6,6 +6,7 @@ Every step is the verb of the same name; a step that is done is skipped, a kille
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 from tyro.conf import Positional
 
-from lift.artefact import write_json
+from lift.artefact import refuse_foreign, write_json
 from lift.console import note, say
 from lift.data import Dataset
 from lift.embedding import EmbedConfig, embed
@@ -32,6 +33,16 @@ from lift.scenes import ScenesConfig, scenes
 from lift.training import PRESETS, TrainConfig, train
 
 METHODS = ("lift", "clip")
+MADE = (
+    "dataset",
+    "store",
+    "runs",
+    "report",
+    "index",
+    "search.png",
+    "example.png",
+    "plan.json",
+)  # the mark last
 SCENE_QUERIES = (
     "a red ball",
     "a blue house",
@@ -83,9 +94,15 @@ def poc(config: PocConfig) -> Path:
     if config.source is not None and not config.source.exists():
         raise LiftError(f"there is no {config.source}", "give the folder or table with your photos and texts")
     out = config.out
-    if config.overwrite and (out / "plan.json").is_file():
-        shutil.rmtree(out)
-    out.mkdir(parents=True, exist_ok=True)
+    if not 0 < config.minutes < 100_000:
+        raise LiftError(f"--minutes is {config.minutes}", "give the time for training, more than 0")
+    if config.source is not None and config.source.resolve().is_relative_to(out.resolve()):
+        raise LiftError(f"{config.source} lies inside --out {out}", "give another folder as --out")
+    if config.overwrite and out.exists():
+        refuse_foreign(out, "plan.json")
+        for name in MADE:
+            made = out / name
+            shutil.rmtree(made, ignore_errors=True) if made.is_dir() else made.unlink(missing_ok=True)
     plan = make_plan(config)
 
     heading(1, "photos and texts")
@@ -159,11 +176,15 @@ def count_photos(config: PocConfig) -> int | None:
 def make_plan(config: PocConfig) -> dict[str, Any]:
     """Measure the machine, estimate time and disk, say both; kept in plan.json so that a rerun plans the same."""
     file = config.out / "plan.json"
+    asked = {name: str(getattr(config, name)) for name in ("source", "minutes", "images", "size", "preset")}
     if file.is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known["asked"] == asked:
+            return known
     speed = measure_speed(config)
     photos = count_photos(config)
-    plan: dict[str, Any] = {"samples_per_second": round(speed, 1), "photos": photos}
+    config.out.mkdir(parents=True, exist_ok=True)
+    plan: dict[str, Any] = {"asked": asked, "samples_per_second": round(speed, 1), "photos": photos}
     if photos is not None:
         texts = photos * 5
         minutes = photos / 150 / 60 + texts / 150 / 60 + config.minutes + 1.5
@@ -232,15 +253,16 @@ def example_photo(out: Path, dataset: Dataset) -> Path:
 
 def farewell(out: Path, query: str, dataset: Dataset, seconds: float) -> None:
     """Say where everything is and what to try next."""
-    photo = example_photo(out, dataset)
+    photo = shlex.quote(str(example_photo(out, dataset)))
+    run = shlex.quote(str(out / "runs" / "lift"))
     lines = (
         f"\nDone in {seconds / 60:.1f} minutes.",
         f"  the report for your manager:  {out / 'report' / 'report.html'}",
         f"  searches as a picture:        {out / 'search.png'}",
         "Try next:",
-        f'  lift search {out / "index"} "{query}"',
-        f'  lift verify {photo} "{query}" --run {out / "runs" / "lift"}',
-        f'  lift classify {photo} --classes "cat, dog, car" --run {out / "runs" / "lift"}',
+        f"  lift search {shlex.quote(str(out / 'index'))} {shlex.quote(query)}",
+        f"  lift verify {photo} {shlex.quote(query)} --run {run}",
+        f"  lift classify {photo} --classes 'cat, dog, car' --run {run}",
     )
     for line in lines:
         say(line)

@@ -19,6 +19,11 @@ DEFAULT_TEMPLATES = (
 CHUNK_ROWS = 16_384
 
 
+def spoken(name: str) -> str:
+    """A class name as a person would write it: sour_cherry -> sour cherry; T-Shirt stays."""
+    return " ".join(name.replace("_", " ").split())
+
+
 def class_features(
     encode_text: Callable[[list[str]], np.ndarray],
     classes: Sequence[str],

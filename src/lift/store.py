@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lift.artefact import fsync_folder, read_manifest, sha256_file, write_bytes, write_json
+from lift.artefact import read_manifest, settle, sha256_file, swap, write_bytes, write_json
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 
@@ -50,6 +50,7 @@ class StoreWriter:
         """Go on with what a killed run of the same `request` left, else start anew."""
         self.out, self.request = out, request
         self.partial = out.with_name(f".{out.name}.partial")
+        settle(out)
         marker = self.partial / "request.json"
         if not marker.is_file() or json.loads(marker.read_text(encoding="utf-8")) != request:
             if self.partial.exists():
@@ -85,7 +86,13 @@ class StoreWriter:
         write_bytes(self.partial / names[0], buffer.getvalue())
         write_bytes(self.partial / names[1], _texts_bytes(texts))
         sums = [sha256_file(self.partial / name) for name in names]
-        entry = {"vectors": names[0], "texts": names[1], "rows": len(texts), "sha256": sums, "seconds": seconds}
+        entry = {
+            "vectors": names[0],
+            "texts": names[1],
+            "rows": len(texts),
+            "sha256": sums,
+            "seconds": seconds,
+        }
         write_json(self.partial / f"shard-{number:05d}.json", entry)
 
     def close(self, fingerprint: Fingerprint, dtype: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -105,13 +112,15 @@ class StoreWriter:
             "request": self.request,
         }
         write_json(self.partial / "store.json", manifest)
-        for side in [*sides, self.partial / "request.json"]:
-            side.unlink()
-        if self.out.exists():
-            shutil.rmtree(self.out)
-        self.partial.rename(self.out)
-        fsync_folder(self.out.parent)
+        swap(self.partial, self.out)
+        tidy(self.out)
         return manifest
+
+
+def tidy(out: Path) -> None:
+    """Remove the marks of progress from a finished STORE: they stay until it has its name, in case of a kill."""
+    for mark in [*out.glob("shard-*.json"), *out.glob(".*.partial"), out / "request.json"]:
+        mark.unlink(missing_ok=True)
 
 
 def _texts_bytes(texts: Sequence[str]) -> bytes:
@@ -168,7 +177,7 @@ class EmbeddingStore:
             missing = [text for text in texts if text_key(text) not in self._row]
             raise LiftError(
                 f"{len(missing)} texts have no vector in {self.folder}, the first: {missing[0][:80]!r}",
-                "run `lift embed` on the same DATASET again",
+                "run `lift embed --overwrite` on this DATASET, or give the STORE that was made from it",
             ) from None
 
     def matrix(self) -> np.ndarray:

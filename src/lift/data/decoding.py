@@ -102,6 +102,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened picture of any mode as upright 8-bit RGB, just as `decode_image` gives its file."""
+    return _upright(image, to_rgb(image))
+
+
 def resize_image(image: Image.Image, size: int, mode: str = "squash") -> np.ndarray:
     """Resize a picture to uint8 (size, size, 3), antialiased.
 

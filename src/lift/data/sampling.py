@@ -50,6 +50,7 @@ def random_crop(
 ) -> Float[Tensor, "B 3 S S"]:
     """Crops of random area (share `scale`) and aspect (3/4..4/3), mirrored in half of the cases when `flip`.
 
+    The area is exact: the aspect stays within what fits into the photo, so that a share of 1 is the whole photo.
     One bilinear resampling of the whole batch; values in 0..1.
     """
     images = pixels.permute(0, 3, 1, 2).float().div_(255)
@@ -58,9 +59,9 @@ def random_crop(
     random = np.random.default_rng([seed, step, 3])
     count = len(images)
     area = random.uniform(*scale, size=count)
-    aspect = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), size=count))
-    wide = np.minimum(np.sqrt(area * aspect), 1.0)
-    high = np.minimum(np.sqrt(area / aspect), 1.0)
+    most = np.minimum(np.log(4 / 3), -np.log(area))
+    aspect = np.exp(random.uniform(-1, 1, size=count) * most)
+    wide, high = np.sqrt(area * aspect), np.sqrt(area / aspect)
     shift_x = random.uniform(-1, 1, size=count) * (1 - wide)
     shift_y = random.uniform(-1, 1, size=count) * (1 - high)
     mirror = np.where(random.random(count) < 0.5, -1.0, 1.0) if flip else np.ones(count)

@@ -41,6 +41,8 @@ def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
             raise LiftError(f"there is no file {file}", f"give --{name} a file that exists")
     if config.limit is not None and config.limit < 2:
         raise LiftError(f"--limit {config.limit} leaves nothing to compare", "use 2 photos or more")
+    if config.batch_size < 1 or config.seed < 0:
+        raise LiftError("--batch-size must be 1 or more, --seed 0 or more", "leave them out")
     subject = Subject(config)
     if config.task != "all":
         return [_result_of(config.task, subject)]

@@ -68,6 +68,11 @@ class Subject:
         self.dataset = Dataset(config.dataset or _trained_on(config.run))
         self.model = load(config.run, device=config.device)
         self.store = EmbeddingStore(config.texts) if config.texts else None
+        learnt_from = read_manifest(config.run, "run")["dataset"]["id"]
+        if config.dataset is None and self.dataset.id != learnt_from:
+            note(
+                f"{self.dataset.folder} is no longer the DATASET that {config.run} was trained on ({learnt_from})"
+            )
         self.numbers: np.ndarray = self.dataset.split(config.split)[: config.limit]
         self.rows: list[Row] = [self.dataset.rows[number] for number in self.numbers]
         self._vectors: dict[str, np.ndarray] = {}

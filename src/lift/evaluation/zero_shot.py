@@ -6,23 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from lift.data.reading import read_text
 from lift.errors import LiftError
 from lift.evaluation.results import Measurement, Metric
 from lift.evaluation.subject import NotApplicable, Subject
 from lift.metrics import hit_chances, mean_per_class
-
-TEMPLATES = (
-    "a photo of a {}",
-    "a picture that shows {}",
-    "{} seen from close by",
-    "someone took a photo of the {}",
-    "{}",
-)
+from lift.predict import DEFAULT_TEMPLATES, class_features, spoken
 
 
 def zero_shot(subject: Subject) -> Measurement:
     """Top-1, top-5 and mean-per-class accuracy over class names put into sentences."""
-    file, templates = subject.config.classes, subject.config.template or TEMPLATES
+    file, templates = subject.config.classes, subject.config.template or DEFAULT_TEMPLATES
     for template in templates:
         if "{}" not in template:
             raise LiftError(f"the template {template!r} has no {{}}", "write {} where the class name goes")
@@ -39,12 +33,9 @@ def zero_shot(subject: Subject) -> Measurement:
         )
     if len(classes) < 2:
         raise NotApplicable("there is one class only", "name more classes: --classes FILE")
-    sentences = [template.replace("{}", spoken(name)) for name in classes for template in templates]
-    words = subject.text_features(sentences).reshape(len(classes), len(templates), -1)
+    words = class_features(subject.text_features, [spoken(name) for name in classes], templates)
     labels = np.array([number_of[subject.rows[position].label or ""] for position in positions])
-    metrics = class_metrics(
-        subject.image_features[positions], class_vectors(words), labels, subject.numbers[positions]
-    )
+    metrics = class_metrics(subject.image_features[positions], words, labels, subject.numbers[positions])
     left_out = len(subject.rows) - len(positions)
     return Measurement(
         protocol=f"zero-shot over {len(classes)} class names ({file.name if file else 'the DATASET'}), "
@@ -58,19 +49,8 @@ def zero_shot(subject: Subject) -> Measurement:
 
 def read_classes(file: Path) -> list[str]:
     """Class names of a text file, one a line; empty lines and repeats are ignored."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = read_text(file.read_bytes(), None, file.name)[0].splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-
-
-def spoken(name: str) -> str:
-    """A class name as a person would write it: spaces for underscores."""
-    return " ".join(name.replace("_", " ").split())
-
-
-def class_vectors(words: np.ndarray) -> np.ndarray:
-    """Unit class vectors (c, D): the mean over the sentences of each class (c, t, D)."""
-    means = words.mean(axis=1)
-    return means / np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)
 
 
 def class_metrics(

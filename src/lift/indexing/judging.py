@@ -16,10 +16,11 @@ from tyro.conf import Positional
 from lift.console import note, progress_bar, say
 from lift.data import BadImage, Dataset, decode_image
 from lift.data.decoding import MAX_PIXELS
+from lift.data.reading import read_text
 from lift.errors import LiftError
 from lift.indexing.photos import SetAside, from_files, photo_files
 from lift.model import Model, load
-from lift.predict import DEFAULT_TEMPLATES, class_features, class_scores, count_beaten
+from lift.predict import DEFAULT_TEMPLATES, class_features, class_scores, count_beaten, spoken
 
 RUN_VARIABLE = "LIFT_RUN"
 BACKGROUND = 200
@@ -97,7 +98,7 @@ def class_names(given: str) -> list[str]:
         path = Path(given)
         if not path.is_file():
             raise LiftError(f"there is no file {path}", 'check the path, or give names: --classes "cat,dog"')
-        parts = path.read_text(encoding="utf-8-sig").splitlines()
+        parts = read_text(path.read_bytes(), None, path.name)[0].splitlines()
     else:
         parts = re.split("[,、，]", given)
     names = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
@@ -115,7 +116,7 @@ def classify(config: ClassifyConfig) -> list[Label]:
             f"the template {bad[0] if bad else ''!r} has no place for the name", 'write "a photo of {}"'
         )
     model = load(chosen_run(config.run))
-    of_classes = class_features(model.encode_text, names, config.template)
+    of_classes = class_features(model.encode_text, [spoken(name) for name in names], config.template)
     labels: list[Label] = []
     with progress_bar("classifying photos", len(files)) as bar:
         for batch in from_files(Path(), files, model.image_size, model.resize_mode, config.max_pixels):

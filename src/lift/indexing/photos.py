@@ -25,7 +25,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of rows.jsonl: a unique `key`; `path` relative to the photo folder, or a DATASET's source."""
+    """One line of rows.jsonl: a unique `key`; `path` relative to the photo folder, or that of a DATASET's source."""
 
     key: str
     path: str
@@ -109,11 +109,14 @@ def _read(folder: Path, size: int, resize_mode: str, max_pixels: int, file: Path
 
 
 def from_dataset(dataset: Dataset, numbers: np.ndarray) -> Iterator[Batch]:
-    """The stored pixels of the given rows of a DATASET, in batches of at most 64."""
+    """The stored pixels of the given rows of a DATASET, in batches of at most 64; paths as they were at ingest."""
+    place = Path(dataset.manifest["source"])
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
         rows = [dataset.rows[number] for number in batch]
-        entries = [Entry(row.key, row.source or row.key, row.texts) for row in rows]
+        entries = [
+            Entry(row.key, str(place / row.source) if row.source else row.key, row.texts) for row in rows
+        ]
         yield Batch(np.ascontiguousarray(dataset.pixels[batch]), entries, [])
 
 

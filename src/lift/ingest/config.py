@@ -71,6 +71,10 @@ class IngestConfig:
             raise LiftError(f"there is no {self.source}", "check the path of the photos")
         if self.size < 8:
             raise LiftError(f"--size {self.size} is too small", "use 8 or more; 64 to 224 is usual")
+        if self.size > 2048:
+            raise LiftError(
+                f"--size {self.size} would store giant pictures", "use 2048 or less; 64 to 224 is usual"
+            )
         if not (self.val_fraction >= 0 and self.test_fraction >= 0):
             raise LiftError("--val-fraction and --test-fraction must not be negative", "use 0.1, for example")
         if self.val_fraction + self.test_fraction >= 1:

@@ -8,8 +8,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from lift.artefact import digest, sha256_file
+from lift.console import note
 from lift.data.decoding import BadImage
-from lift.errors import LiftError
 
 # Those from .heic on are never readable: they are listed so that they are reported and not overlooked.
 PICTURES = (
@@ -33,8 +33,19 @@ def walk(root: Path) -> list[str]:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        found += [(inside / name).as_posix() for name in names if not name.startswith(".")]
+        found += [(inside / name).as_posix() for name in names if not name.startswith(".") and _is_text(name)]
     return sorted(found)
+
+
+def _is_text(name: str) -> bool:
+    """False for names that are no UTF-8 (from old Windows disks): they cannot be written into a DATASET."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        printable = name.encode(errors="surrogateescape").decode(errors="replace")
+        note(f"set aside: {printable}: the file's name is not UTF-8 (rename it)")
+        return False
+    return True
 
 
 def signature(root: Path, files: list[str], extra: list[Path]) -> str:
@@ -48,41 +59,6 @@ def signature(root: Path, files: list[str], extra: list[Path]) -> str:
             continue
         entries.append([name, status.st_size, status.st_mtime_ns])
     return digest([entries, [sha256_file(path) for path in extra]])
-
-
-def read_text(content: bytes, encoding: str | None, file: str) -> tuple[str, str]:
-    """Decode the bytes of a text file; returns the text and the encoding used or found.
-
-    Found are UTF-8, UTF-16, Japanese Excel's cp932 and Western Excel's cp1252.
-    """
-    if encoding:
-        try:
-            return content.decode(encoding), encoding
-        except (LookupError, UnicodeDecodeError) as error:
-            raise LiftError(
-                f"{file} is not {encoding} ({error})", "leave --encoding out, or give another"
-            ) from error
-    for guess in _guesses(content):
-        try:
-            return content.decode(guess), guess
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1"), "latin-1"
-
-
-def _guesses(content: bytes) -> tuple[str, ...]:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return ("utf-16",)
-    if content.startswith(b"\xef\xbb\xbf"):
-        return ("utf-8-sig",)
-    head = content[:2000]
-    if b"\0" in head:
-        return ("utf-16-le", "utf-16-be") if head[1::2].count(0) >= head[::2].count(0) else ("utf-16-be",)
-    # Both legacy encodings decode much of each other: lone high bytes between ASCII are Western accents,
-    # since Japanese comes in runs of them.
-    runs = re.findall(rb"[\x80-\xff]+", content[:200_000])
-    western = sum(len(run) == 1 for run in runs) > 0.8 * len(runs)
-    return ("utf-8", "cp1252", "cp932") if western else ("utf-8", "cp932", "cp1252")
 
 
 class PhotoFinder:

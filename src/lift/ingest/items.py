@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lift.data.decoding import read_photo
+from lift.predict import spoken
 
 SPLIT_NAMES = {
     "train": "train", "training": "train", "trn": "train", "restval": "train",
@@ -144,12 +145,10 @@ def clean_texts(item: Item, *, long_words: int, template: str, asides: Asides) -
     return replace(item, captions=captions, long_captions=long, made=made)
 
 
-def spoken(label: str) -> str:
-    """A class name as words: sour_cherry -> sour cherry; T-Shirt stays."""
-    return " ".join(label.replace("_", " ").split())
-
-
 def _tidy(texts: Iterable[str]) -> list[str]:
     """Texts with single spaces and without control characters; empty ones are left out."""
-    tidy = (" ".join(text.replace("\0", " ").split()) for text in texts)
+    whole = (
+        text.encode("utf-8", "replace").decode() for text in texts
+    )  # half of a surrogate pair cannot be stored
+    tidy = (" ".join(text.replace("\0", " ").split()) for text in whole)
     return [text for text in tidy if text]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
+from lift.data.reading import read_text
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import read_text
 from lift.ingest.huggingface import read_huggingface
 from lift.ingest.items import Asides, Item, PhotoFile, split_name
 from lift.ingest.source import Source

@@ -56,7 +56,8 @@ def open_source(config: IngestConfig) -> Source:
         source = Source(path.parent, kind, files, table, shard)
     else:
         files = walk(path)
-        source = Source(path, config.kind if config.kind != "auto" else _guess(path, files), files)
+        kind = config.kind if config.kind != "auto" else "table" if config.table else _guess(path, files)
+        source = Source(path, kind, files)
     guessed = path.is_file() or config.kind == "auto"
     source.facts = {"kind": source.kind, "kind_guessed": guessed}
     source.tell(f"{path} is read as: {FORMS[source.kind]}" + (" (another: --kind)" if guessed else ""))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lift.data.decoding import BadImage
+from lift.data.reading import read_text
 from lift.errors import LiftError
 from lift.ingest.columns import guess_columns, item_of
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import read_text
 from lift.ingest.items import Asides, Item, split_name
 from lift.ingest.source import Source
 

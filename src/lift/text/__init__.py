@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lift.device import check_device
 from lift.errors import LiftError
 from lift.text.encoder import TextEncoder
 from lift.text.minilm import MiniLM
@@ -33,6 +34,7 @@ def load_text_encoder(name: str, *, device: str = "cpu") -> TextEncoder:
 
     Raises LiftError listing the known names when `name` is none of these or cannot be loaded.
     """
+    check_device(device)
     if name in TEXT_ENCODERS:
         return TEXT_ENCODERS[name](device)
     if (Path(name) / "modules.json").is_file() or (Path(name) / "config.json").is_file():

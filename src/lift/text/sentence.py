@@ -17,6 +17,8 @@ TOKENIZER = [
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "added_tokens.json",
     "*.model",
     "merges.txt",
     "special_tokens_map.json",
@@ -25,7 +27,7 @@ SETTINGS = ["modules.json", "config*.json", "sentence_*config.json"]
 
 
 class SentenceEncoder:
-    """A SentenceTransformer behind the TextEncoder protocol; vectors always of unit length, no prompt."""
+    """A SentenceTransformer behind the TextEncoder protocol; vectors always of unit length."""
 
     def __init__(self, source: str, *, device: str = "cpu") -> None:
         """Load `source`, a folder or hub id; raises LiftError when it cannot be loaded."""
@@ -56,7 +58,7 @@ class SentenceEncoder:
             source=str(folder.resolve()) if Path(self.source).exists() else self.source,
             weights=hash_files(folder, WEIGHTS),
             tokenizer=hash_files(folder, TOKENIZER),
-            prompt="",
+            prompt=self._model.prompts.get(self._model.default_prompt_name or "", ""),
             pooling="modules " + hash_files(folder, SETTINGS),
             max_tokens=self.max_tokens,
             normalised=True,

@@ -63,6 +63,7 @@ class TextTower(nn.Module):
         super().__init__()
         self.width, self.depth, self.dim, self.context = width, depth, dim, context
         self.tokenizer = tokenizer
+        self.tokenizer.encode_special_tokens = True  # a caption that says "<end>" must not end there
         vocabulary = tokenizer.get_vocab_size()
         self.tokens = nn.Embedding(vocabulary, width)
         self.positions = nn.Parameter(torch.empty(context, width))
@@ -92,12 +93,12 @@ class TextTower(nn.Module):
         return np.array([len(item.ids) for item in self.tokenizer.encode_batch(list(texts))], dtype=np.int64)
 
     def tokenise(self, texts: Sequence[str]) -> Tensor:
-        """Token ids int64 (n, longest), cut to the context with <end> kept, padded with 0."""
+        """Token ids int32 (n, longest), cut to the context with <end> kept, padded with 0."""
         rows = []
         for item in self.tokenizer.encode_batch(list(texts)):
             rows.append(item.ids if len(item.ids) <= self.context else [*item.ids[: self.context - 1], 2])
         width = max(map(len, rows), default=1)
-        return torch.tensor([row + [0] * (width - len(row)) for row in rows], dtype=torch.int64).view(
+        return torch.tensor([row + [0] * (width - len(row)) for row in rows], dtype=torch.int32).view(
             -1, width
         )
 

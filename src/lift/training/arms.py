@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from lift.console import note
 from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.store import EmbeddingStore
@@ -74,6 +76,14 @@ class LiftArm:
         return self.store.vectors(texts)
 
 
+CLIP_CONTEXT, LONGEST_CONTEXT = 77, 256
+
+
+def longest(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
+    """Tokens of the longest text."""
+    return max((len(item.ids) for item in tokenizer.encode_batch(list(texts))), default=0)
+
+
 class ClipArm:
     """Text features come from a transformer that is trained along, from scratch."""
 
@@ -81,11 +91,18 @@ class ClipArm:
         texts = distinct_texts(rows)
         self.number_of = {text: number for number, text in enumerate(texts)}
         assert config.text_width is not None
-        self.shape = {"width": config.text_width, "depth": depth, "dim": dim, "context": config.context}
-        self.tower: TextTower = TextTower(train_tokenizer(texts), **self.shape).to(config.device)
+        tokenizer = train_tokenizer(texts)
+        context = config.context or min(LONGEST_CONTEXT, max(CLIP_CONTEXT, longest(tokenizer, texts)))
+        self.shape = {"width": config.text_width, "depth": depth, "dim": dim, "context": context}
+        self.tower: TextTower = TextTower(tokenizer, **self.shape).to(config.device)
         self.device = config.device
         self.ids = self.tower.tokenise(texts)
         self.lengths = (self.ids != 0).sum(1).numpy()
+        cut = int((self.tower.token_counts(texts) > context).sum())
+        if cut:
+            note(
+                f"{cut} of {len(texts):,} texts are longer than the text tower's {context} tokens and were cut"
+            )
 
     def length(self, numbers: np.ndarray) -> int:
         """Tokens of the longest text of the batch: shorter ones are padded to it, no further."""

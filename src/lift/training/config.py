@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from lift.artefact import digest
+from lift.device import check_device
 from lift.errors import LiftError
 from lift.image import encoder_shape
 from lift.losses import LOSSES
@@ -57,12 +60,24 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+LEAST = {
+    "epochs": 1,
+    "batch_size": 2,
+    "warmup": 0,
+    "weight_decay": 0,
+    "context": 8,
+    "validations": 0,
+    "checkpoint_steps": 1,
+    "seed": 0,
+}
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Train an image encoder to land on text vectors (lift), or the CLIP baseline with its own text tower (clip).
 
-    Kill it at any moment and run the same command again: it goes on, and on a CPU the final weights are the same
-    bytes as of an undisturbed run.
+    Kill it at any moment and run the same command again: it goes on, and on a CPU, with the same number of threads,
+    the final weights are the same bytes as of an undisturbed run.
     """
 
     images: Path
@@ -86,7 +101,7 @@ class TrainConfig:
     lr: float | None = None
     """Peak learning rate, reached after the warm-up and lowered to zero along a cosine."""
     warmup: int | None = None
-    """Steps over which the learning rate rises from zero."""
+    """Steps over which the learning rate rises from zero; at most a fifth of the run."""
     weight_decay: float = 0.2
     """AdamW weight decay; never on biases, norms, positions and scalars."""
     grad_clip: float = 1.0
@@ -100,8 +115,8 @@ class TrainConfig:
     """auto: bf16 on GPUs, and on CPUs that compute in bf16 for encoders from width 192 up."""
     text_width: int | None = None
     """clip: width of the text tower (default: two thirds of the image tower's, as in CLIP B/16)."""
-    context: int = 77
-    """clip: longest text in tokens."""
+    context: int | None = None
+    """clip: tokens that the text tower reads (default: the longest training text, at least 77, at most 256)."""
     train_split: str = "train"
     """Split that is trained on."""
     val_split: str = "val"
@@ -136,13 +151,18 @@ def resolve(config: TrainConfig) -> TrainConfig:
             "use --loss contrastive or --loss sigmoid with --method clip",
         )
     shape = encoder_shape(config.image_encoder or "")
-    for field, value, least in (("epochs", config.epochs, 1), ("batch_size", config.batch_size, 2)):
-        if value is None or value < least:
+    for field, least in LEAST.items():
+        value = getattr(config, field)
+        if value is not None and value < least:
             raise LiftError(f"--{field.replace('_', '-')} is {value}", f"give at least {least}")
+    for field in ("lr", "grad_clip", "checkpoint_minutes"):
+        if not 0 < getattr(config, field) < math.inf:
+            raise LiftError(f"--{field.replace('_', '-')} is {getattr(config, field)}", "give more than 0")
+    if config.text_width is not None and config.text_width % 64:
+        raise LiftError(f"--text-width is {config.text_width}", "give a multiple of 64, the width of a head")
     if config.min_crop is None or not 0 < config.min_crop <= 1:
         raise LiftError(f"--min-crop is {config.min_crop}", "give a share above 0 and up to 1")
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise LiftError("no CUDA device was found", "use --device cpu, or install a CUDA build of torch")
+    check_device(config.device)
     if config.precision == "auto":
         wide = shape.width >= 192 and torch.cpu._is_avx512_bf16_supported()
         config = replace(config, precision="bf16" if config.device != "cpu" or wide else "fp32")
@@ -151,8 +171,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
     return config
 
 
-def request_of(config: TrainConfig, dataset_id: str, store_digest: str) -> dict[str, Any]:
-    """What decides the weights: two runs of equal request are the same run."""
+def request_of(config: TrainConfig, dataset_id: str, store: dict[str, Any]) -> dict[str, Any]:
+    """What decides the weights: two runs of equal request are the same run. `store` is the STORE's manifest."""
     fields = asdict(config)
     for name in (
         "images",
@@ -165,4 +185,10 @@ def request_of(config: TrainConfig, dataset_id: str, store_digest: str) -> dict[
         "device",
     ):
         fields.pop(name)
-    return {**fields, "dataset": dataset_id, "fingerprint": store_digest}
+    vectors = digest([shard["sha256"] for shard in store["shards"]]) if config.method == "lift" else None
+    return {
+        **fields,
+        "dataset": dataset_id,
+        "fingerprint": store["fingerprint"]["digest"],
+        "vectors": vectors,
+    }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import resource
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -50,10 +52,21 @@ def step_flops(encoder: ImageEncoder, batch: int, loss: str, tower: TextTower | 
     return _meta_flops((encoder.shape, encoder.image_size, encoder.dim), batch, loss, text, length)
 
 
+def reset_peak_memory(device: str) -> None:
+    """Forget the peaks of what the process did before; where the system cannot, they stay in."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory(device: str) -> int:
-    """Most memory so far in bytes: of the process on a CPU (interpreter included), of the tensors on a GPU."""
+    """Most memory in bytes since the reset: of the process on a CPU (interpreter included), of the tensors on a GPU."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device)
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

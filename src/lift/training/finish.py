@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from lift.artefact import digest, write_json
+from lift.artefact import digest, sha256_file, write_json
 from lift.checkpoint import save_tensors
 from lift.console import say
 from lift.data import Dataset
@@ -50,10 +50,12 @@ def finish(
         "image_encoder": encoder.settings,
         "resize_mode": dataset.resize_mode,
         "logit_scale": scalars.log_scale.exp().item(),
+        "fingerprint": arm.fingerprint.asdict(),
         **arm.settings,
     }
     save_tensors(config.out / "checkpoint", weights, settings)
-    sums = json.loads((config.out / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))["sha256"]
+    settings_file = config.out / "checkpoint" / "checkpoint.json"
+    sums = json.loads(settings_file.read_text(encoding="utf-8"))["sha256"]
     plot_log(config.out / "log.jsonl", config.out / "loss.png", title=config.name or "")
     offline = None
     if config.method == "lift":
@@ -70,7 +72,7 @@ def finish(
         "config": fields,
         "dataset": {"name": dataset.name, "id": dataset.id},
         "fingerprint": arm.fingerprint.asdict(),
-        "checkpoint": {"id": digest(sums), "sha256": sums},
+        "checkpoint": {"id": digest(sums), "sha256": {**sums, "checkpoint.json": sha256_file(settings_file)}},
         "parameters": {"image": counts["image"], "text": counts.get("text", 0)},
         "steps": steps,
         "samples_seen": steps * (config.batch_size or 0),

@@ -13,6 +13,7 @@ from torch import nn
 
 from lift.console import note, progress_bar, say
 from lift.data import Dataset
+from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
 from lift.image import ImageEncoder, encoder_shape
@@ -22,9 +23,9 @@ from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars
 from lift.training.batches import batch_maker
 from lift.training.config import TrainConfig, request_of, resolve
-from lift.training.cost import peak_memory, step_flops
+from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.finish import finish, write_entry
-from lift.training.optimisation import autocast, learning_rate, make_optimiser
+from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
 from lift.training.state import load_state, open_run, save_state, trim_log
 from lift.training.validation import validate, validation_photos
 
@@ -35,7 +36,8 @@ def train(config: TrainConfig) -> Model:
     """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
     config = resolve(config)
     dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
-    request = request_of(config, dataset.id, store.fingerprint.digest)
+    check_inputs(config, dataset, store)
+    request = request_of(config, dataset.id, store.manifest)
     standing = open_run(config.out, request, config.overwrite)
     if standing == "done":
         say(f"{config.out}: already done")
@@ -49,6 +51,29 @@ def train(config: TrainConfig) -> Model:
     return Model.load(config.out, device=config.device)
 
 
+def training_photos(dataset: Dataset, config: TrainConfig) -> np.ndarray:
+    """Row numbers of the training photos that have a text; LiftError when they do not fill one batch."""
+    numbers = dataset.split(config.train_split)
+    usable = np.array([n for n in numbers if dataset.rows[n].texts], dtype=np.int64)
+    if len(usable) < (config.batch_size or 0):
+        raise LiftError(
+            f"{len(usable)} training photos with texts are fewer than one batch of {config.batch_size}",
+            f"give --batch-size {max(2, len(usable) // 4)} or less, or ingest more photos",
+        )
+    return usable
+
+
+def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -> None:
+    """Everything that can be known to be wrong before --overwrite deletes anything or an hour is spent."""
+    numbers = training_photos(dataset, config)
+    if config.validations:
+        validation_photos(dataset, config)
+    with torch.device("meta"):
+        ImageEncoder(encoder_shape(config.image_encoder or ""), image_size=dataset.image_size, dim=store.dim)
+    if config.method == "lift":
+        store.rows(distinct_texts([dataset.rows[n] for n in numbers]))
+
+
 def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
     config: TrainConfig, dataset: Dataset, store: EmbeddingStore
 ) -> None:
@@ -60,17 +85,10 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         and config.lr
         and config.warmup is not None
     )
-    numbers = dataset.split(config.train_split)
-    numbers = np.array([n for n in numbers if dataset.rows[n].texts])
+    dataset.check()
+    store.check()
+    numbers = training_photos(dataset, config)
     rows = [dataset.rows[n] for n in numbers]
-    if len(rows) < config.batch_size:
-        raise LiftError(
-            f"{len(rows)} training photos with texts are fewer than one batch of {config.batch_size}",
-            f"give --batch-size {max(2, len(rows) // 4)} or less, or ingest more photos",
-        )
-
-    if config.validations:
-        validation_photos(dataset, config)  # told now, not after the first hours of training
 
     # One seed, the image tower first: LIFT and CLIP start from the same image weights.
     torch.manual_seed(config.seed)
@@ -97,6 +115,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
     facts = load_state(config.out, modules, optimiser) or {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
     first = facts["step"]
+    if facts.get("threads", torch.get_num_threads()) != torch.get_num_threads():
+        note(
+            f"going on with {facts['threads']} threads, as before: another number would give other last digits"
+        )
+        torch.set_num_threads(facts["threads"])
+    reset_peak_memory(config.device)
     trim_log(config.out / "log.jsonl", first)
     if first:
         note(f"going on at step {first} of {steps}")
@@ -128,14 +152,13 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             value.backward()
             norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip)
             if not torch.isfinite(norm):
-                raise LiftError(
-                    f"the loss is no longer finite at step {step}",
-                    "lower --lr, lengthen --warmup or use --precision fp32, with another --out",
-                )
+                raise diverged(step)
             optimiser.step()
             with torch.no_grad():
                 scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+            paused = time.perf_counter()  # counting a new text length takes a moment that is no training
             flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, arm.length(batch.texts))
+            began += time.perf_counter() - paused
 
             done = step + 1
             entry: dict[str, Any] = {}
@@ -151,7 +174,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 }
             if done in validate_at:
                 paused = time.perf_counter()
-                latest = validate(encoder, arm, dataset, config)
+                latest = validate(encoder, arm, dataset, config, done)
                 entry |= latest
                 began += time.perf_counter() - paused  # the cost of a run is its training
             if entry:
@@ -163,12 +186,13 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 due = done % config.checkpoint_steps == 0
             if due and done < steps:
                 paused = time.perf_counter()
-                spent = {
+                spent: dict[str, Any] = {
                     "seconds": seconds + paused - began,
                     "flops": flops,
                     "memory": peak_memory(config.device),
                 }
-                save_state(config.out, done, modules, optimiser, {**spent, "validation": latest})
+                spent |= {"validation": latest, "threads": torch.get_num_threads()}
+                save_state(config.out, done, modules, optimiser, spent)
                 saved_at = time.perf_counter()
                 began += saved_at - paused
 

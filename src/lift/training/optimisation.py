@@ -7,7 +7,16 @@ import math
 import torch
 from torch import nn
 
+from lift.errors import LiftError
 from lift.training.config import TrainConfig
+
+
+def diverged(step: int) -> LiftError:
+    """What to tell when the numbers are no longer finite."""
+    return LiftError(
+        f"the loss is no longer finite at step {step}",
+        "lower --lr, lengthen --warmup or use --precision fp32, with another --out",
+    )
 
 
 def learning_rate(step: int, steps: int, *, peak: float, warmup: int) -> float:

@@ -10,18 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lift.artefact import write_json
+from lift.artefact import refuse_foreign, write_bytes, write_json
 from lift.checkpoint import load_tensors, save_tensors
 from lift.errors import LiftError
 
 
 def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
     """Prepare the RUN folder; "done", "resume" or "new". LiftError when other work lies there."""
-    if overwrite and out.exists():
-        shutil.rmtree(out)
     marker = out / "request.json"
+    if overwrite and out.exists():
+        refuse_foreign(out, marker.name)
+        shutil.rmtree(out)
     if marker.is_file():
-        known = json.loads(marker.read_text(encoding="utf-8"))
+        try:
+            known = json.loads(marker.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise LiftError(f"{marker} is damaged", "give another --out, or add --overwrite") from error
         if known != request:
             changed = sorted(k for k in {*known, *request} if known.get(k) != request.get(k))
             raise LiftError(
@@ -29,9 +33,12 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
                 "give another --out, or add --overwrite to replace it",
             )
         if (out / "run.json").is_file():
+            shutil.rmtree(
+                out / "resume", ignore_errors=True
+            )  # left by a kill after the last file was written
             return "done"
         return "resume"
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and any(not entry.name.endswith(".partial") for entry in out.iterdir()):
         raise LiftError(
             f"{out} exists and is not a RUN", "give another --out, or add --overwrite to replace it"
         )
@@ -90,4 +97,4 @@ def trim_log(path: Path, step: int) -> None:
             continue
         if entry["step"] <= step:
             kept.append(line + "\n")
-    path.write_text("".join(kept), encoding="utf-8")
+    write_bytes(path, "".join(kept).encode())

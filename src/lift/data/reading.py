@@ -1,0 +1,43 @@
+"""Text files as people have them: UTF-8, UTF-16, Japanese Excel's cp932, Western Excel's cp1252."""
+
+from __future__ import annotations
+
+import re
+
+from lift.errors import LiftError
+
+
+def read_text(content: bytes, encoding: str | None, file: str) -> tuple[str, str]:
+    """Decode the bytes of a text file; returns the text and the encoding used or found.
+
+    Found are UTF-8, UTF-16, Japanese Excel's cp932 and Western Excel's cp1252.
+    """
+    if encoding:
+        try:
+            return content.decode(encoding), encoding
+        except (LookupError, UnicodeDecodeError) as error:
+            raise LiftError(
+                f"{file} is not {encoding} ({error})", "leave --encoding out, or give another"
+            ) from error
+    for guess in _guesses(content):
+        try:
+            return content.decode(guess), guess
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1"), "latin-1"
+
+
+def _guesses(content: bytes) -> tuple[str, ...]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    if content.startswith(b"\xef\xbb\xbf"):
+        return ("utf-8-sig",)
+    head = content[:2000]
+    # A lone NUL is dirt; in UTF-16 every second byte of plain letters is one.
+    if 3 * head.count(0) >= len(head):
+        return ("utf-16-le", "utf-16-be") if head[1::2].count(0) >= head[::2].count(0) else ("utf-16-be",)
+    # Both legacy encodings decode much of each other: lone high bytes between ASCII are Western accents,
+    # since Japanese comes in runs of them.
+    runs = re.findall(rb"[\x80-\xff]+", content[:200_000])
+    western = sum(len(run) == 1 for run in runs) > 0.8 * len(runs)
+    return ("utf-8", "cp1252", "cp932") if western else ("utf-8", "cp932", "cp1252")
