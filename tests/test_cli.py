@@ -54,6 +54,26 @@ def test_bad_usage_ends_with_2() -> None:
     assert missing.returncode == 2 and "Traceback" not in missing.stderr
 
 
+def test_what_the_system_refuses_is_told_without_a_trace(tiny_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = lift("embed", str(tiny_dataset), "--out", str(tmp_path / "file" / "store"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "the system refused" in done.stderr and "may be written" in done.stderr
+    assert "is a file" in lift("embed", str(tiny_dataset), "--out", str(tmp_path / "file")).stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(tiny_dataset: Path) -> None:
+    call = f'{sys.executable} -c \'from lift.cli import run; import sys; sys.exit(run("embed", ["--help"]))\' | head -1'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", call], capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
+def test_a_device_that_is_not_there(tiny_run: Path) -> None:
+    for name in ("banana", "mps"):
+        done = lift("evaluate", str(tiny_run), "--device", name)
+        assert done.returncode == 1 and "what to do: use" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_users_mistake_ends_with_1_and_a_remedy(tmp_path: Path) -> None:
     done = lift("embed", str(tmp_path), "--out", str(tmp_path / "store"))
     assert done.returncode == 1 and "what to do:" in done.stderr and "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 import lift
 from lift.errors import LiftError
-from lift.poc import PocConfig, poc
+from lift.poc import PocConfig, make_plan, poc
 
 
 @pytest.fixture
@@ -83,4 +83,25 @@ def test_mistakes_are_told_before_anything_is_made(tmp_path: Path) -> None:
         poc(PocConfig(source=tmp_path / "nothing", out=tmp_path / "poc"))
     with pytest.raises(LiftError, match="known: smoke"):
         poc(PocConfig(out=tmp_path / "poc", preset="giant"))
-    assert not (tmp_path / "poc" / "dataset").exists()
+    with pytest.raises(LiftError, match="more than 0"):
+        poc(PocConfig(out=tmp_path / "poc", minutes=-3))
+    assert not (tmp_path / "poc").exists()
+
+
+def test_the_users_photos_are_never_deleted(tmp_path: Path) -> None:
+    source = tmp_path / "project" / "photos"
+    source.mkdir(parents=True)
+    (source / "a.jpg").write_bytes(b"dear")
+    with pytest.raises(LiftError, match="lies inside --out"):
+        poc(PocConfig(source=source, out=tmp_path / "project", overwrite=True))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("dear")
+    with pytest.raises(LiftError, match="will not delete it"):
+        poc(PocConfig(out=tmp_path / "other", overwrite=True))
+    assert (source / "a.jpg").exists() and (tmp_path / "other" / "letter.txt").exists()
+
+
+def test_the_plan_is_made_anew_for_other_options(tmp_path: Path) -> None:
+    first = make_plan(PocConfig(out=tmp_path, preset="smoke", minutes=1))
+    assert make_plan(PocConfig(out=tmp_path, preset="smoke", minutes=1)) == first
+    assert make_plan(PocConfig(out=tmp_path, preset="smoke", minutes=2))["asked"]["minutes"] == "2"

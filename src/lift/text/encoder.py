@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from lift.fingerprint import Fingerprint
+
+TEXTS_AT_ONCE = 10_000  # a tokenised text takes some 4 kB until it is counted
+
+
+def count_tokens(encode_batch: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]) -> np.ndarray:
+    """Tokens of each text by a tokenizer's `encode_batch`, a part of the texts at a time: int64 (n,)."""
+    counts = [
+        len(item.ids)
+        for start in range(0, len(texts), TEXTS_AT_ONCE)
+        for item in encode_batch(list(texts[start : start + TEXTS_AT_ONCE]))
+    ]
+    return np.array(counts, dtype=np.int64)
 
 
 class TextEncoder(Protocol):

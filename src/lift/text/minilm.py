@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lift.fingerprint import Fingerprint, hash_files
+from lift.text.encoder import count_tokens
 
 MAX_TOKENS = 256  # sentence_bert_config.json of the model
 
@@ -93,7 +94,7 @@ class MiniLM:
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text before truncation, [CLS] and [SEP] included: int (n,)."""
-        return np.array([len(item.ids) for item in self._tokenizer.encode_batch(list(texts))], dtype=np.int64)
+        return count_tokens(self._tokenizer.encode_batch, texts)
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> np.ndarray:

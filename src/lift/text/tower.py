@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 
 from lift.fingerprint import Fingerprint
+from lift.text.encoder import count_tokens
 
 START, END, PAD = "<start>", "<end>", "<pad>"
 
@@ -90,7 +91,7 @@ class TextTower(nn.Module):
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text before truncation, specials included: int (n,)."""
-        return np.array([len(item.ids) for item in self.tokenizer.encode_batch(list(texts))], dtype=np.int64)
+        return count_tokens(self.tokenizer.encode_batch, texts)
 
     def tokenise(self, texts: Sequence[str]) -> Tensor:
         """Token ids int32 (n, longest), cut to the context with <end> kept, padded with 0."""

@@ -15,6 +15,7 @@ from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.store import EmbeddingStore
 from lift.text import TextTower, encode_sorted, train_tokenizer
+from lift.text.encoder import count_tokens
 from lift.training.config import TrainConfig
 
 
@@ -81,7 +82,7 @@ CLIP_CONTEXT, LONGEST_CONTEXT = 77, 256
 
 def longest(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
     """Tokens of the longest text."""
-    return max((len(item.ids) for item in tokenizer.encode_batch(list(texts))), default=0)
+    return int(count_tokens(tokenizer.encode_batch, texts).max(initial=0))
 
 
 class ClipArm:
