@@ -44,7 +44,7 @@ class SpeedConfig:
     """Presets to measure."""
     rounds: int = 5
     """Pairs of runs per preset."""
-    epochs: int = 2
+    epochs: int = 4
     """Epochs of a run of 2,560 pictures."""
 
 

@@ -28,7 +28,7 @@ from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES, contrastive_loss
 from lift.text import TextTower, train_tokenizer
 from lift.training import PRESETS, TrainConfig, loop, train
-from lift.training.batches import Batch, batch_maker
+from lift.training.batches import Batch, ahead, batch_maker
 from lift.training.config import resolve
 from lift.training.cost import step_flops
 from lift.training.optimisation import learning_rate, make_optimiser
@@ -290,6 +290,15 @@ def test_flip_mirrors_about_half() -> None:
     crops = random_crop(ramp, 0, 0, scale=(0.999, 1.0), flip=True)
     mirrored = (crops[:, 0, 4, 0] > crops[:, 0, 4, -1]).float().mean().item()
     assert 0.4 < mirrored < 0.6
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])  # made in the same thread, or one ahead in another
+def test_batches_come_once_each_and_in_order(device: str) -> None:
+    def make(step: int) -> Batch:
+        return Batch(torch.tensor(step), np.array([step]))
+
+    assert [int(batch.texts[0]) for batch in ahead(make, range(3, 9), device)] == [3, 4, 5, 6, 7, 8]
+    assert list(ahead(make, range(4, 4), device)) == []
 
 
 def test_learning_rate_by_hand() -> None:

@@ -52,7 +52,7 @@ SCENE_QUERIES = (
     "a tree to the left of a house",
 )
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-CLIP_SLOWER = 2.3  # a CLIP step against a LIFT step, short and long texts mixed, on the drawn scenes
+CLIP_SLOWER = 2.7  # a CLIP step against a LIFT step, short and long texts mixed, on the drawn scenes
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class PocConfig:
     """Photos with texts, in any form that `lift ingest` reads; nothing: the built-in drawn scenes."""
     out: Path = Path("poc")
     """Folder for everything that is made."""
-    minutes: float = 5.0
+    minutes: float = 4.0
     """Time for training both models together; decides the number of epochs."""
-    images: int = 5000
+    images: int = 4000
     """Pictures to draw when there is no SOURCE."""
     size: int = 64
     """Side of the stored photos in pixels."""

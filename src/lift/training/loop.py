@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from lift.losses import LOSSES, MAX_LOGIT_SCALE
 from lift.model import Model
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars
-from lift.training.batches import batch_maker
+from lift.training.batches import ahead, batch_maker
 from lift.training.config import TrainConfig, request_of, resolve
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.finish import finish, write_entry
@@ -129,17 +128,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
 
     board = SummaryWriter(str(config.out / "tensorboard"), purge_step=first + 1)
     log = (config.out / "log.jsonl").open("a", encoding="utf-8")
-    pool = ThreadPoolExecutor(1)
-    upcoming = pool.submit(make_batch, first)
     seconds, flops = facts["seconds"], facts["flops"]
     saved_at = began = time.perf_counter()
     latest: dict[str, float] = facts.get("validation", {})
-    with progress_bar(f"training {config.name}", steps, done=first) as bar, pool, log, board:
-        for step in range(first, steps):
-            batch = upcoming.result()
-            if step + 1 < steps:
-                upcoming = pool.submit(make_batch, step + 1)
-
+    with progress_bar(f"training {config.name}", steps, done=first) as bar, log, board:
+        remaining = range(first, steps)
+        for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate
