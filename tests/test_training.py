@@ -30,7 +30,7 @@ from lift.text import TextTower, train_tokenizer
 from lift.training import PRESETS, TrainConfig, loop, train
 from lift.training.batches import Batch, ahead, batch_maker
 from lift.training.config import resolve
-from lift.training.cost import step_flops
+from lift.training.cost import _meta_flops, step_flops
 from lift.training.optimisation import learning_rate, make_optimiser
 from lift.training.state import trim_log
 
@@ -349,6 +349,9 @@ def test_a_clip_step_costs_more_the_longer_the_text() -> None:
     tower = TextTower(train_tokenizer(["a b"], vocabulary=260), width=128, depth=6, dim=384, context=256)
     costs = [step_flops(encoder, 8, "contrastive", tower, length) for length in (32, 77, 256)]
     assert step_flops(encoder, 8, "contrastive", None, 0) < costs[0] < costs[1] < costs[2]
+    text = (tower.tokenizer, (("width", 128), ("depth", 6), ("dim", 384), ("context", 256)))
+    image = (encoder.shape, encoder.image_size, encoder.dim)
+    assert costs == [_meta_flops(image, 8, "contrastive", text, length) for length in (32, 77, 256)]
 
 
 def test_log_lines_behind_the_saved_step_are_dropped(tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ class PocConfig:
     """Photos with texts, in any form that `lift ingest` reads; nothing: the built-in drawn scenes."""
     out: Path = Path("poc")
     """Folder for everything that is made."""
-    minutes: float = 4.0
+    minutes: float = 5.0
     """Time for training both models together; decides the number of epochs."""
-    images: int = 4000
+    images: int = 4500
     """Pictures to draw when there is no SOURCE."""
     size: int = 64
     """Side of the stored photos in pixels."""
