@@ -77,7 +77,7 @@ def test_done_work_is_skipped_and_other_settings_are_refused(
     scenes(config)
     before = (tmp_path / "set" / "dataset.json").stat().st_mtime_ns
     assert isinstance(scenes(config), Dataset)
-    assert "already done" in capsys.readouterr().err
+    assert "already done" in capsys.readouterr().out
     assert (tmp_path / "set" / "dataset.json").stat().st_mtime_ns == before
     with pytest.raises(LiftError, match="other settings"):
         scenes(ScenesConfig(tmp_path / "set", images=4, size=32))
