@@ -124,7 +124,8 @@ def arms_section(title: str, made: dict[str, Any]) -> list[str]:
         "",
     ]
     lines += table(["", "minutes", "samples/s", "TFLOP", "TFLOP of the text pass, once", "threads"], rows)
-    return [*lines, "", f"Machine {made['machine']}, versions {made['versions']}.", ""]
+    remark = [made["remark"], ""] if "remark" in made else []
+    return [*lines, "", *remark, f"Machine {made['machine']}, versions {made['versions']}.", ""]
 
 
 def step_section(made: dict[str, Any]) -> list[str]:
