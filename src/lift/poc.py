@@ -43,13 +43,14 @@ MADE = (
     "example.png",
     "plan.json",
 )  # the mark last
+#: From what a few minutes of training teach (backgrounds, colours) to what they teach in part (shapes, counts).
 SCENE_QUERIES = (
+    "a night sky full of stars",
+    "a brick wall",
+    "white snow",
     "a red ball",
     "a blue house",
     "three green stars",
-    "a yellow car",
-    "a purple umbrella",
-    "a tree to the left of a house",
 )
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 CLIP_SLOWER = 2.7  # a CLIP step against a LIFT step, short and long texts mixed, on the drawn scenes
