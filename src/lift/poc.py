@@ -43,15 +43,6 @@ MADE = (
     "example.png",
     "plan.json",
 )  # the mark last
-#: From what a few minutes of training teach (backgrounds, colours) to what they teach in part (shapes, counts).
-SCENE_QUERIES = (
-    "a night sky full of stars",
-    "a brick wall",
-    "white snow",
-    "a red ball",
-    "a blue house",
-    "three green stars",
-)
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 CLIP_SLOWER = 2.7  # a CLIP step against a LIFT step, short and long texts mixed, on the drawn scenes
 
@@ -153,8 +144,8 @@ def poc(config: PocConfig) -> Path:
     heading(7, "an index to search in")
     found = Dataset(dataset)
     index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
-    queries = SCENE_QUERIES if config.source is None else val_captions(found, config.seed)
-    search(SearchConfig(index=out / "index", sentences=queries, top=5, grid=out / "search.png"))
+    queries = val_captions(found, config.seed)  # drawn, not picked
+    search(SearchConfig(index=out / "index", sentences=queries, top=10, grid=out / "search.png"))
     farewell(out, queries[0], found, time.perf_counter() - began)
     return out / "report" / "report.html"
 
