@@ -232,6 +232,13 @@ def test_overwrite_keeps_the_old_run_when_the_new_cannot_start(
     )
     with pytest.raises(LiftError, match="fewer than one batch"):
         train(replace(config, batch_size=64))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tiny_dataset, damaged)
+    with (damaged / "pixels.npy").open("r+b") as file:
+        file.seek(500)
+        file.write(b"\x00\x01\x02")
+    with pytest.raises(LiftError, match=r"pixels\.npy has changed"):
+        train(replace(config, images=damaged, batch_size=12))
     assert (tmp_path / "run" / "run.json").is_file()
 
 

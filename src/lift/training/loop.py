@@ -71,6 +71,8 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
         ImageEncoder(encoder_shape(config.image_encoder or ""), image_size=dataset.image_size, dim=store.dim)
     if config.method == "lift":
         store.rows(distinct_texts([dataset.rows[n] for n in numbers]))
+    dataset.check()
+    store.check()
 
 
 def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
@@ -84,8 +86,6 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         and config.lr
         and config.warmup is not None
     )
-    dataset.check()
-    store.check()
     numbers = training_photos(dataset, config)
     rows = [dataset.rows[n] for n in numbers]
 
