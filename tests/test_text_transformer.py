@@ -198,7 +198,7 @@ def test_missing_weights_are_an_error_not_random_numbers(folders: dict[str, Path
     weights = load_file(copy / "model.safetensors")
     name = next(key for key in weights if "layers.1" in key)
     save_file({k: v for k, v in weights.items() if k != name}, copy / "model.safetensors", {"format": "pt"})
-    with pytest.raises(LiftError, match="lack 1 tensors.*they would be random"):
+    with pytest.raises(LiftError, match="lack 1 tensors"):
         load(copy)
     (copy / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(LiftError, match="could not be loaded"):

@@ -67,7 +67,8 @@ def is_complete(folder: Path) -> bool:
 
 
 def _download(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
+    import httpx2  # what huggingface_hub speaks through
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     at = f" at revision {revision}" if revision else ""
@@ -76,24 +77,12 @@ def _download(name: str, revision: str | None) -> Path:
             f"the encoder {name!r}{at} is not on this machine and HF_HUB_OFFLINE=1 forbids fetching it", COPY
         )
     try:
+        # Asked once with a limit of its own: the download below tries again and again, for up to a minute.
+        commit = HfApi().model_info(name, revision=revision, timeout=SECONDS).sha
         for bins in ([], ["pytorch_model*.bin"]):  # the second only for repositories without safetensors
-            folder = Path(
-                snapshot_download(
-                    name,
-                    revision=revision,
-                    allow_patterns=NEEDED + bins,
-                    ignore_patterns=OTHER_FORMATS,
-                    etag_timeout=SECONDS,
-                )
-            )
+            folder = _snapshot(name, commit, NEEDED + bins)
             if is_complete(folder):
                 return folder
-            revision = folder.name
-    except LocalEntryNotFoundError as error:
-        why = first_line(error.__cause__ or error)
-        raise LiftError(
-            f"the encoder {name!r}{at} is not on this machine and the hub cannot be reached ({why})", COPY
-        ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         what = {401: "does not exist or needs a login", 403: "needs a login", 404: "does not exist"}
@@ -101,7 +90,26 @@ def _download(name: str, revision: str | None) -> Path:
             f"the hub answers {status} for the encoder {name!r}{at}: it {what.get(status, 'cannot be had')}",
             f"check the id and --revision, log in with `hf auth login`, or {COPY}",
         ) from error
+    except (httpx2.HTTPError, LocalEntryNotFoundError) as error:
+        why = first_line(error.__cause__ or error)
+        raise LiftError(
+            f"the encoder {name!r}{at} is not on this machine and the hub cannot be reached ({why})", COPY
+        ) from error
     raise LiftError(f"the hub's copy of {name!r}{at} holds no complete model that lift can load", COPY)
+
+
+def _snapshot(name: str, commit: str | None, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            name,
+            revision=commit,
+            allow_patterns=patterns,
+            ignore_patterns=OTHER_FORMATS,
+            etag_timeout=SECONDS,
+        )
+    )
 
 
 def first_line(error: BaseException) -> str:

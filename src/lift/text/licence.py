@@ -12,7 +12,7 @@ from lift.errors import LiftError
 FORBIDS_COMMERCE = re.compile(
     r"cc-by-nc|non-?\s?commercial|research[- ]only|(academic|research) (use|purposes?) only", re.IGNORECASE
 )
-OPEN = re.compile(r"(apache-2|mit$|bsd|isc$|cc0|cc-by-[0-9]|cc-by-sa|mpl|unlicense|openrail)", re.IGNORECASE)
+OPEN = re.compile(r"(the )?(apache|mit\b|bsd|isc\b|cc0|cc-by-[0-9]|cc-by-sa|mpl|unlicense)", re.IGNORECASE)
 LICENCE_FILES = ("LICENSE*", "LICENCE*", "license*", "COPYING*")
 LINES_READ = 60  # of a LICENSE file: its title and scope
 
@@ -47,10 +47,8 @@ def read_licence(folder: Path) -> Licence:
     if head.strip():
         title = next(line.strip() for line in head.splitlines() if line.strip())
         return Licence(title[:80], files[0].name, _forbids(head))
-    return Licence(
-        "unknown",
-        "no model card or LICENSE file says it" if not card.is_file() else "the card does not say it",
-    )
+    silent = "the card does not say it" if card.is_file() else "there is no model card and no LICENSE file"
+    return Licence("unknown", silent)
 
 
 def front_matter(text: str) -> dict[str, Any]:
