@@ -77,7 +77,7 @@ def test_a_flipped_bit_and_a_changed_encoder_are_found(tiny_run: Path, tmp_path:
     manifest = json.loads((other / "run.json").read_text())
     manifest["fingerprint"]["weights"] = "0" * 16
     (other / "run.json").write_text(json.dumps(manifest))
-    with pytest.raises(lift.LiftError, match="was trained on the text encoder minilm"):
+    with pytest.raises(lift.LiftError, match="were made by the text encoder minilm"):
         lift.load(other).encode_text(["a red circle"])
 
 

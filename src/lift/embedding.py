@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from lift.artefact import already_done, digest
 from lift.console import note, progress_bar, say
@@ -16,7 +16,8 @@ from lift.data import Dataset
 from lift.data.dataset import distinct_texts
 from lift.errors import LiftError
 from lift.store import EmbeddingStore, StoreWriter, tidy
-from lift.text import TextEncoder, load_text_encoder
+from lift.text import EncoderOptions, TextEncoder, load_text_encoder
+from lift.text.encoder import token_facts
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class EmbedConfig:
     out: Path
     """The STORE folder to make."""
     encoder: str = "minilm"
-    """A known name (minilm), a sentence-transformers folder, or a hub id such as org/model."""
+    """A known name (minilm), a model folder, a hub id (org/model), or an endpoint (https://host/v1#model)."""
+    options: Annotated[EncoderOptions, OmitArgPrefixes] = field(default_factory=EncoderOptions)
     dtype: Literal["float16", "float32"] = "float16"
     """Number type of the stored vectors."""
     batch_size: int = 64
@@ -49,7 +51,7 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
     texts = distinct_texts(dataset.rows)
     if not texts:
         raise LiftError(f"{config.dataset} holds no texts", "ingest photos together with their descriptions")
-    encoder = load_text_encoder(config.encoder, device=config.device)
+    encoder = load_text_encoder(config.encoder, device=config.device, options=config.options)
     request = {
         "dataset": dataset.id,
         "texts": digest(texts),
@@ -68,21 +70,19 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
     order = sorted(range(len(texts)), key=lambda i: (int(counts[i]), texts[i]))
     writer = StoreWriter(config.out, request)
     _write_shards(writer, encoder, [texts[i] for i in order], config)
-    cut = int((counts > encoder.max_tokens).sum())
     facts = {
         "dataset": {"name": dataset.name, "id": dataset.id},
-        "cut_texts": cut,
-        "max_tokens": encoder.max_tokens,
-        "tokens": int(np.minimum(counts, encoder.max_tokens).sum()),
-        "flops": float(encoder.flops_per_token * np.minimum(counts, encoder.max_tokens).sum()),
+        **token_facts(encoder, counts),
         "settings": {k: str(v) for k, v in asdict(config).items() if k != "overwrite"},
     }
     writer.close(encoder.fingerprint, config.dtype, facts)
     say(f"{config.out}: {len(texts):,} distinct texts, {encoder.dim} numbers each, by {encoder.fingerprint}")
-    if cut:
+    if facts["cut_texts"] is None:
+        note("tokens were not counted: the endpoint does not tell whether it cut long texts")
+    elif facts["cut_texts"]:
         note(
-            f"{cut} of {len(texts):,} texts are longer than the encoder's {encoder.max_tokens} tokens; what lies "
-            "beyond was cut off. Shorten them, or choose an --encoder with a longer limit."
+            f"{facts['cut_texts']} of {len(texts):,} texts are longer than the encoder's {encoder.max_tokens} "
+            "tokens; what lies beyond was cut off. Shorten them, or choose an --encoder with a longer limit."
         )
     return EmbeddingStore(config.out)
 

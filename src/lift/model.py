@@ -21,7 +21,7 @@ from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
 from lift.store import EmbeddingStore
-from lift.text import TextEncoder, TextTower, encode_sorted, load_text_encoder
+from lift.text import TextEncoder, TextTower, encode_sorted, rebuild_text_encoder
 
 Photo = Path | str | Image.Image
 
@@ -55,7 +55,7 @@ class Model:
         self.id = f"{name}@{weights[:16]}"
         self.logit_scale, self.device = logit_scale, device
         self.run: Path | None = None
-        self.text_source = fingerprint.source
+        self.text_source: str | None = None
         self.config: dict[str, Any] = {}
         if tower is not None:
             self.text_encoder = tower.eval().requires_grad_(False).to(device)
@@ -93,7 +93,7 @@ class Model:
             device=device,
         )
         model.run, model.config = Path(run), manifest["config"]
-        model.text_source = text_encoder or model.fingerprint.source
+        model.text_source = text_encoder
         return model
 
     @property
@@ -108,15 +108,11 @@ class Model:
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
-        """The frozen encoder the model was trained on; LiftError when the one found here gives other vectors."""
-        encoder = load_text_encoder(self.text_source, device=self.device)
-        if encoder.fingerprint.digest != self.fingerprint.digest:
-            raise LiftError(
-                f"this model was trained on the text encoder {self.fingerprint}, "
-                f"but {self.text_source} is now {encoder.fingerprint}",
-                "put back the encoder that was used, or embed and train again with the new one",
-            )
-        return encoder
+        """The frozen encoder the model was trained on, with its prompt, pooling, length limit and number type.
+
+        LiftError when the one found here gives other vectors.
+        """
+        return rebuild_text_encoder(self.fingerprint, device=self.device, source=self.text_source)
 
     def encode_image(
         self, images: np.ndarray | Sequence[Photo], *, batch_size: int = 256, progress: bool = False
@@ -172,7 +168,7 @@ class Model:
         vectors = np.empty((len(distinct), self.dim), np.float32)
         known = np.zeros(len(distinct), bool)
         if store is not None:
-            if store.fingerprint.digest != self.fingerprint.digest:
+            if not store.fingerprint.matches(self.fingerprint):
                 raise LiftError(
                     f"the STORE {store.folder} was made by {store.fingerprint}, the model needs {self.fingerprint}",
                     "leave the STORE away, or give the one the model was trained on",

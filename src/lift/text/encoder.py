@@ -22,6 +22,22 @@ def count_tokens(encode_batch: Callable[[list[str]], Sequence[Any]], texts: Sequ
     return np.array(counts, dtype=np.int64)
 
 
+def token_facts(encoder: TextEncoder, counts: np.ndarray) -> dict[str, Any]:
+    """What a STORE tells of its texts' tokens: limit, texts cut, tokens and FLOPs; None where they are not known.
+
+    counts: what `encoder.token_counts` gave. An encoder with `counts_tokens = False` (an endpoint) gives bytes there.
+    """
+    if not getattr(encoder, "counts_tokens", True):
+        return dict.fromkeys(("cut_texts", "max_tokens", "tokens", "flops"))
+    computed = np.minimum(counts, encoder.max_tokens).sum()
+    return {
+        "cut_texts": int((counts > encoder.max_tokens).sum()),
+        "max_tokens": encoder.max_tokens,
+        "tokens": int(computed),
+        "flops": float(encoder.flops_per_token * computed),
+    }
+
+
 class TextEncoder(Protocol):
     """A frozen text encoder: texts in, unit vectors out."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ class MiniLM:
     dim = 384
     max_tokens = MAX_TOKENS
 
-    def __init__(self, *, device: str = "cpu") -> None:
+    def __init__(self, *, device: str = "cpu", precision: Literal["fp32", "bf16"] = "fp32") -> None:
         from tokenizers import Tokenizer
         from transformers import BertModel
 
@@ -69,7 +70,8 @@ class MiniLM:
         self._tokenizer.no_truncation()
         with quiet_transformers():
             model = BertModel.from_pretrained(self.folder, add_pooling_layer=False, local_files_only=True)
-        self._model = model.float().eval().requires_grad_(False).to(device)
+        self.dtype = "float32" if precision == "fp32" else "bfloat16"
+        self._model = model.to(getattr(torch, self.dtype)).eval().requires_grad_(False).to(device)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -84,7 +86,7 @@ class MiniLM:
             max_tokens=MAX_TOKENS,
             normalised=True,
             dim=384,
-            dtype="float32",
+            dtype=self.dtype,
         )
 
     @property
@@ -109,5 +111,5 @@ class MiniLM:
         width = max(map(len, rows))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self.device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
-        hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         return torch.nn.functional.normalize(mean_pool(hidden, mask), dim=-1).cpu().numpy()

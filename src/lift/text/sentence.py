@@ -1,69 +1,95 @@
-"""Any sentence-transformers model, from a folder or a hub id."""
+"""Any sentence-transformers model: its own modules, prompts, Matryoshka truncation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from lift.errors import LiftError
-from lift.fingerprint import Fingerprint, hash_files
-
-WEIGHTS = ["*.safetensors", "pytorch_model*.bin"]
-TOKENIZER = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "added_tokens.json",
-    "*.model",
-    "merges.txt",
-    "special_tokens_map.json",
-]
-SETTINGS = ["modules.json", "config*.json", "sentence_*config.json"]
+from lift.fingerprint import Fingerprint
+from lift.text.encoder import count_tokens
+from lift.text.folder import MODULE_SETTINGS, Origin, hash_settings, hash_tokenizer, hash_weights
+from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
+from lift.text.remote_code import hash_code
+from lift.text.transformer import LOADING_ERRORS, UNBOUNDED, choose_dim, not_loadable, position_limit
 
 
 class SentenceEncoder:
     """A SentenceTransformer behind the TextEncoder protocol; vectors always of unit length."""
 
-    def __init__(self, source: str, *, device: str = "cpu") -> None:
-        """Load `source`, a folder or hub id; raises LiftError when it cannot be loaded."""
+    def __init__(
+        self, origin: Origin, *, device: str, options: EncoderOptions, code: Mapping[str, str] | None = None
+    ) -> None:
+        """Load the folder of `origin`; code: classes of its own that the user allowed. LiftError when it fails."""
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
+        self.origin, self.name, self.options = origin, origin.name, options
+        self.precision = choose_precision(options.precision, device)
+        self._code = f", code {hash_code(origin.folder)}" if code else ""
+        dtype = getattr(torch, NUMBER_TYPE[self.precision])
         try:
-            self._model = SentenceTransformer(source, device=device, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+            model = SentenceTransformer(
+                str(origin.folder),
+                device=device,
+                trust_remote_code=bool(code),
+                local_files_only=True,
+                model_kwargs={"dtype": dtype},
+            )
+        except (*LOADING_ERRORS, SafetensorError) as error:
+            raise not_loadable(self.name, error) from error
+        self._model = model.to(dtype).eval().requires_grad_(False)
+        self.prompt = self._choose_prompt()
+        self.max_tokens = self._choose_limit()
+        self.dim = choose_dim(options.dim, self._raw(["x"]).shape[1], self.name)
+
+    def _choose_prompt(self) -> str:
+        """The text put before every text: given, named, or the model's default."""
+        wanted, prompts = self.options.prompt_name, self._model.prompts
+        if wanted is not None and wanted not in prompts:
             raise LiftError(
-                f"the text encoder {source!r} could not be loaded: {str(error).splitlines()[0]}",
-                "give a complete sentence-transformers folder, or a hub id that this machine can reach",
-            ) from error
-        self.source = source
-        self._model.eval().requires_grad_(False)
-        self.dim = int(self._model.encode(["x"], show_progress_bar=False).shape[1])
-        self.max_tokens = int(self._model.max_seq_length or self._model.tokenizer.model_max_length)
+                f"{self.name} has no prompt named {wanted!r}", f"it has: {', '.join(prompts) or 'none'}"
+            )
+        return self.options.prompt or prompts.get(wanted or self._model.default_prompt_name or "", "")
+
+    def _choose_limit(self) -> int:
+        """Tokens after which the model cuts, at most those of --max-tokens."""
+        limit = min(self._model.max_seq_length or UNBOUNDED, UNBOUNDED)  # static embeddings: infinite
+        wanted = self.options.max_tokens
+        if wanted is None:
+            return int(limit)
+        inner = getattr(self._model[0], "auto_model", None)
+        positions = position_limit(inner) if hasattr(inner, "config") else 0
+        if wanted > positions:
+            raise LiftError(
+                f"--max-tokens {wanted} is more than the {positions} positions of {self.name}", "leave it out"
+            )
+        self._model.max_seq_length = wanted
+        return wanted
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What decides the vectors; for a hub id the files of the fetched snapshot are hashed."""
-        folder = Path(self.source)
-        if not folder.exists():
-            from huggingface_hub import snapshot_download
-
-            folder = Path(snapshot_download(self.source, local_files_only=True))
+        """What decides the vectors: weights, tokenizer, modules, prompt, length, number type, own code."""
+        folder = self.origin.folder
         return Fingerprint(
-            name=folder.resolve().name if Path(self.source).exists() else self.source,
-            source=str(folder.resolve()) if Path(self.source).exists() else self.source,
-            weights=hash_files(folder, WEIGHTS),
-            tokenizer=hash_files(folder, TOKENIZER),
-            prompt=self._model.prompts.get(self._model.default_prompt_name or "", ""),
-            pooling="modules " + hash_files(folder, SETTINGS),
+            name=self.name,
+            source=self.origin.source,
+            weights=hash_weights(folder),
+            tokenizer=hash_tokenizer(folder),
+            prompt=self.prompt,
+            pooling=f"modules {hash_settings(folder, MODULE_SETTINGS)}{self._code}",
             max_tokens=self.max_tokens,
             normalised=True,
             dim=self.dim,
-            dtype=str(next(self._model.parameters()).dtype).removeprefix("torch."),
+            dtype=NUMBER_TYPE[self.precision],
+            options={
+                **self.options.changed(),
+                "precision": self.precision,
+                "licence": self.origin.licence,
+            },
         )
 
     @property
@@ -72,18 +98,24 @@ class SentenceEncoder:
         return 2.0 * sum(p.numel() for n, p in self._model.named_parameters() if "embed" not in n)
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
-        """Tokens of each text before truncation, specials included: int (n,)."""
-        if not texts:
+        """Tokens of each text before truncation, prompt and specials included: int (n,)."""
+        if not len(texts):
             return np.zeros(0, np.int64)
-        ids = self._model.tokenizer(list(texts), truncation=False, padding=False, verbose=False)["input_ids"]
+        prompted, tokenizer = [self.prompt + text for text in texts], self._model.tokenizer
+        if not callable(tokenizer):  # static embeddings have a bare tokenizer
+            return count_tokens(tokenizer.encode_batch, prompted)
+        ids = tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"]
         return np.array([len(row) for row in ids], dtype=np.int64)
+
+    def _raw(self, texts: list[str]) -> torch.Tensor:
+        """The model's vectors, float32 (n, D)."""
+        return self._model.encode(
+            texts, prompt=self.prompt, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
+        ).float()
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, D) of one batch."""
-        if not texts:
+        if not len(texts):
             return np.zeros((0, self.dim), np.float32)
-        vectors = self._model.encode(
-            list(texts), batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(vectors, np.float32)
+        return torch.nn.functional.normalize(self._raw(list(texts))[:, : self.dim], dim=-1).cpu().numpy()
