@@ -15,6 +15,8 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from lift.errors import LiftError
 
@@ -48,6 +50,17 @@ class Conditioning:
             total.update(str(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes())
         return f"{self.description} {total.hexdigest()[:16]}"
 
+    @classmethod
+    def restore(cls, mean: np.ndarray, projection: np.ndarray, name: str) -> Conditioning:
+        """The conditioning that `name` speaks of, from its stored numbers; LiftError when they have changed."""
+        found = cls(np.asarray(mean), np.asarray(projection), name.rpartition(" ")[0])
+        if found.name != name:
+            raise LiftError(
+                f"the numbers of the conditioning {name!r} have changed since they were written",
+                "restore the artefact from a copy, or make it again",
+            )
+        return found
+
     def apply(self, vectors: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N d"]:
         """Conditioned unit vectors float32 (N, d) of unit vectors (N, D); LiftError for vectors at the very mean."""
         moved = (vectors.astype(np.float32) - self.mean) @ self.projection
@@ -64,6 +77,22 @@ class Conditioning:
     def _scale(self) -> float:
         """Length that a unit vector has on average after the projection."""
         return float(np.linalg.norm(self.projection) / np.sqrt(self.input_dim))
+
+
+def pack(conditioning: Conditioning) -> bytes:
+    """The content of a safetensors file."""
+    return save({"mean": conditioning.mean, "projection": np.ascontiguousarray(conditioning.projection)})
+
+
+def unpack(content: bytes, name: str) -> Conditioning:
+    """The inverse of `pack`; LiftError when the bytes are damaged or are not those of `name`."""
+    try:
+        tensors = load(content)
+        return Conditioning.restore(tensors["mean"], tensors["projection"], name)
+    except (SafetensorError, KeyError) as error:
+        raise LiftError(
+            f"the conditioning {name!r} cannot be read ({error})", "restore the artefact from a copy"
+        ) from error
 
 
 def fit_conditioning(

@@ -14,24 +14,36 @@ from tokenizers import Tokenizer
 
 from lift.artefact import read_manifest, sha256_file
 from lift.checkpoint import load_tensors
+from lift.conditioning import Conditioning
 from lift.console import progress_bar
 from lift.data import decode_image, resize_image, upright_rgb
 from lift.device import check_device
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
+from lift.query_encoder import QueryEncoder
 from lift.store import EmbeddingStore
 from lift.text import TextEncoder, TextTower, encode_sorted, rebuild_text_encoder
 
 Photo = Path | str | Image.Image
 
 
-def load(run: Path | str, *, device: str = "cpu", text_encoder: str | None = None) -> Model:
+def load(
+    run: Path | str,
+    *,
+    device: str = "cpu",
+    text_encoder: str | None = None,
+    query_encoder: Path | str | None = None,
+) -> Model:
     """The trained model of a RUN folder, ready to encode photos and sentences.
 
     text_encoder: where its text encoder is now, when its folder was moved; the fingerprint must be the same.
+    query_encoder: folder of a light encoder, made by `lift distill-query`, that stands in for it.
     """
-    return Model.load(run, device=device, text_encoder=text_encoder)
+    model = Model.load(run, device=device, text_encoder=text_encoder)
+    if query_encoder is not None:
+        model.stand_in(query_encoder)
+    return model
 
 
 class Model:
@@ -48,12 +60,13 @@ class Model:
         resize_mode: str,
         logit_scale: float,
         tower: TextTower | None = None,
+        conditioning: Conditioning | None = None,
         device: str = "cpu",
     ) -> None:
         self.image_encoder = image_encoder.eval().requires_grad_(False).to(device)
         self.name, self.method, self.fingerprint, self.resize_mode = name, method, fingerprint, resize_mode
         self.id = f"{name}@{weights[:16]}"
-        self.logit_scale, self.device = logit_scale, device
+        self.logit_scale, self.device, self.conditioning = logit_scale, device, conditioning
         self.run: Path | None = None
         self.text_source: str | None = None
         self.config: dict[str, Any] = {}
@@ -81,15 +94,20 @@ class Model:
         if manifest["method"] == "clip":
             tower = TextTower(Tokenizer.from_str(settings["tokenizer"]), **settings["text_tower"])
             tower.load_state_dict(groups["text"])
+        fingerprint, conditioning = Fingerprint.from_dict(manifest["fingerprint"]), None
+        if "conditioning" in groups:
+            numbers = {name: value.numpy() for name, value in groups["conditioning"].items()}
+            conditioning = Conditioning.restore(**numbers, name=fingerprint.post_processing)
         model = cls(
             encoder,
             name=manifest["name"],
             method=manifest["method"],
             weights=manifest["checkpoint"]["id"],
-            fingerprint=Fingerprint.from_dict(manifest["fingerprint"]),
+            fingerprint=fingerprint,
             resize_mode=settings["resize_mode"],
             logit_scale=float(settings["logit_scale"]),
             tower=tower,
+            conditioning=conditioning,
             device=device,
         )
         model.run, model.config = Path(run), manifest["config"]
@@ -112,7 +130,15 @@ class Model:
 
         LiftError when the one found here gives other vectors.
         """
-        return rebuild_text_encoder(self.fingerprint, device=self.device, source=self.text_source)
+        return rebuild_text_encoder(
+            self.fingerprint, device=self.device, source=self.text_source, conditioning=self.conditioning
+        )
+
+    def stand_in(self, folder: Path | str) -> None:
+        """Encode sentences with the light query encoder in `folder`; LiftError unless it serves this model's encoder."""
+        encoder = QueryEncoder(folder, device=self.device)
+        encoder.check_serves(self.fingerprint)
+        self.text_encoder = encoder
 
     def encode_image(
         self, images: np.ndarray | Sequence[Photo], *, batch_size: int = 256, progress: bool = False

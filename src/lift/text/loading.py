@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from lift.conditioning import Conditioning
 from lift.console import note
 from lift.device import check_device
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
+from lift.text.conditioned import ConditionedEncoder, plain_fingerprint
 from lift.text.encoder import TextEncoder
 from lift.text.endpoint import EndpointEncoder, is_endpoint
 from lift.text.folder import Origin, read_json
@@ -59,13 +61,21 @@ def load_text_encoder(
 
 
 def rebuild_text_encoder(
-    fingerprint: Fingerprint, *, device: str = "cpu", source: str | None = None
+    fingerprint: Fingerprint,
+    *,
+    device: str = "cpu",
+    source: str | None = None,
+    conditioning: Conditioning | None = None,
 ) -> TextEncoder:
     """Exactly the encoder that made `fingerprint`, with its options and number type, whatever is usual here.
 
-    source: where its folder is now, when it was moved. Raises LiftError, naming both, when what is found gives other
-    vectors, and all errors of `load_text_encoder`. Program code of a model runs only with LIFT_TRUST_REMOTE_CODE=1.
+    source: where its folder is now, when it was moved. conditioning: what the fingerprint's post-processing names.
+    Raises LiftError, naming both, when what is found gives other vectors, and all errors of `load_text_encoder`.
+    Program code of a model runs only with LIFT_TRUST_REMOTE_CODE=1.
     """
+    if conditioning is not None:
+        plain = plain_fingerprint(fingerprint, conditioning)
+        return ConditionedEncoder(rebuild_text_encoder(plain, device=device, source=source), conditioning)
     where, options = source or fingerprint.source, recorded_options(fingerprint)
     if source is not None and Path(source).exists():
         options = replace(options, revision=None)
