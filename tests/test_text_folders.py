@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -242,6 +245,13 @@ def test_code_from_elsewhere_and_models_without_code_are_refused(
     (module / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(LiftError, match=r"custom_pooling\.py"):
         load(module)
+    (module / "custom_pooling.py").write_text(
+        "from sentence_transformers.sentence_transformer import modules\n\n\n"
+        "class Pooling(modules.Pooling):\n    pass\n"
+    )
+    made = load(module, trust_remote_code=True)
+    assert np.array_equal(made.encode(TEXTS), load(sentence_folder).encode(TEXTS))
+    assert ", code " in made.fingerprint.pooling
 
 
 # --- licences ---
@@ -359,6 +369,83 @@ def test_no_network_is_told_within_seconds(cache: Path, monkeypatch: pytest.Monk
         load_text_encoder("tiny-org/-.-")
     with pytest.raises(LiftError, match="--revision has no meaning for a folder"):
         load_text_encoder(str(cache), options=EncoderOptions(revision="main"))
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as fetching a model needs: its commit, its list of files, the files."""
+
+    folder: Path
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+    def reply(self, status: int, content: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        files = {str(f.relative_to(self.folder)): f for f in self.folder.rglob("*") if f.is_file()}
+        self.asked.append(path)
+        if "tiny-org/tiny-bert" not in path:
+            self.reply(404, b"{}", X_Error_Code="RepoNotFound")
+        elif "/tree/" in path:
+            tree = [
+                {"type": "file", "path": n, "size": f.stat().st_size, "oid": "0"} for n, f in files.items()
+            ]
+            self.reply(200, json.dumps(tree).encode())
+        elif path.startswith("/api/"):
+            siblings = [{"rfilename": name} for name in files]
+            self.reply(
+                200, json.dumps({"id": "tiny-org/tiny-bert", "sha": COMMIT, "siblings": siblings}).encode()
+            )
+        else:
+            content = files[path.split(f"/resolve/{COMMIT}/")[1]].read_bytes()
+            self.reply(200, content, ETag=f'"{hashlib.sha256(content).hexdigest()}"', X_Repo_Commit=COMMIT)
+
+    do_HEAD = do_GET
+
+
+def test_a_hub_id_is_fetched_once_at_its_commit(
+    bert: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(cache.parents[1])
+    offered = tmp_path / "offered"
+    shutil.copytree(bert, offered)
+    (offered / "onnx").mkdir()
+    for name in ("onnx/model.onnx", "pytorch_model.bin", "tf_model.h5"):
+        (offered / name).write_bytes(b"a format that is not read")
+    (offered / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---")
+    monkeypatch.setattr(Hub, "folder", offered, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(
+            "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}"
+        )
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            f"http://127.0.0.1:{server.server_address[1]}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+        )
+        with pytest.raises(
+            LiftError, match=r"answers 404 for the encoder 'tiny-org/other': it does not exist"
+        ):
+            load_text_encoder("tiny-org/other")
+        with pytest.raises(LiftError, match="forbids commercial use"):
+            load_text_encoder("tiny-org/tiny-bert")
+        accepted = EncoderOptions(precision="fp32", accept_license=True)
+        encoder = load_text_encoder("tiny-org/tiny-bert", options=accepted)
+        asked = len(Hub.asked)
+        load_text_encoder("tiny-org/tiny-bert", options=accepted)
+        assert len(Hub.asked) == asked  # the copy here is taken, nobody is asked
+        server.shutdown()
+    assert encoder.fingerprint.options["revision"] == COMMIT
+    assert encoder.fingerprint.digest == load(bert).fingerprint.digest
+    assert not any(name in path for path in Hub.asked for name in ("onnx", "pytorch_model", "tf_model"))
 
 
 # --- rebuilding ---

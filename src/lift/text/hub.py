@@ -38,17 +38,17 @@ def fetch(name: str, revision: str | None) -> tuple[Path, str]:
     A complete copy in the cache is taken without asking the hub. Raises LiftError within seconds when there is none
     and the hub cannot be reached.
     """
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
+    folder: Path | None = None
     try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+        folder = _snapshot(name, revision, NEEDED, here=True)
     except HFValidationError as error:
         raise LiftError(
             f"{name!r} is no hub id: {first_line(error)}", "give a folder, or a hub id (org/model)"
         ) from error
     except LocalEntryNotFoundError:
-        folder = None
+        pass
     if folder is None or not is_complete(folder):
         folder = _download(name, revision)
     return folder, folder.name
@@ -78,9 +78,9 @@ def _download(name: str, revision: str | None) -> Path:
         )
     try:
         # Asked once with a limit of its own: the download below tries again and again, for up to a minute.
-        commit = HfApi().model_info(name, revision=revision, timeout=SECONDS).sha
+        HfApi().model_info(name, revision=revision, timeout=SECONDS)
         for bins in ([], ["pytorch_model*.bin"]):  # the second only for repositories without safetensors
-            folder = _snapshot(name, commit, NEEDED + bins)
+            folder = _snapshot(name, revision, NEEDED + bins)
             if is_complete(folder):
                 return folder
     except HfHubHTTPError as error:
@@ -98,16 +98,18 @@ def _download(name: str, revision: str | None) -> Path:
     raise LiftError(f"the hub's copy of {name!r}{at} holds no complete model that lift can load", COPY)
 
 
-def _snapshot(name: str, commit: str | None, patterns: list[str]) -> Path:
+def _snapshot(name: str, revision: str | None, patterns: list[str], *, here: bool = False) -> Path:
+    """The folder of a revision in the cache; here: only if its files lie there already."""
     from huggingface_hub import snapshot_download
 
     return Path(
         snapshot_download(
             name,
-            revision=commit,
+            revision=revision,
             allow_patterns=patterns,
             ignore_patterns=OTHER_FORMATS,
             etag_timeout=SECONDS,
+            local_files_only=here,
         )
     )
 

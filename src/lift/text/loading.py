@@ -37,7 +37,7 @@ def open_minilm(device: str, options: EncoderOptions) -> TextEncoder:
 
     Number type auto means fp32 here, so that the default gives the same STORE on every machine.
     """
-    options.refuse("minilm", "prompt_name", "revision")
+    options.refuse("minilm", "prompt_name", "revision", "requests_per_minute")
     precision = "fp32" if options.precision == "auto" else options.precision
     if not MINILM_VARIANTS & options.changed().keys():
         return MiniLM(device=device, precision=precision)
@@ -119,6 +119,7 @@ def _open_folder(
     folder: Path, name: str, source: str, device: str, options: EncoderOptions, first: bool
 ) -> TextEncoder:
     """Check licence and code, then load with the family that fits folder and options."""
+    options.refuse(f"{name}, which is computed here", "requests_per_minute")
     licence = read_licence(folder)
     check_licence(name, licence, options.accept_license)
     if first or licence.non_commercial:
