@@ -53,7 +53,7 @@ def write_planned(place: Path | str | Place, planned: Plan) -> Commit:
     for number in range(len(planned)):
         if not writer.has(number):
             writer.write(number, planned.shard(number), vectors_of(planned.shard(number)), 0.5, tokens=3)
-    return writer.commit(flops=1.0, datasets=[{"name": "toy", "id": "toy"}])
+    return writer.commit(flops_per_token=1.0, datasets=[{"name": "toy", "id": "toy"}])
 
 
 def make_store(place: Path | str | Place, texts: Sequence[str], **options: object) -> EmbeddingStore:

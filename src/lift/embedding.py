@@ -130,9 +130,8 @@ def encode_shard(
 
 def finish(config: EmbedConfig, writer: StoreWriter, encoder: TextEncoder, dataset: Dataset) -> None:
     """Commit the run's shards and say what was done."""
-    tokens = sum(side["tokens"] for side in writer.files.sides(len(writer.plan)))
     commit = writer.commit(
-        flops=float(encoder.flops_per_token * tokens),
+        flops_per_token=encoder.flops_per_token,
         max_tokens=encoder.max_tokens,
         datasets=[{"name": dataset.name, "id": dataset.id}],
         settings={"encoder": config.encoder, "device": config.device},

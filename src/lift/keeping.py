@@ -94,8 +94,10 @@ def check(config: CheckConfig) -> None:
 def _faults(folder: Path, kind: str) -> Iterator[LiftError]:
     """Files of a DATASET, RUN or INDEX that are missing or not as their manifest says."""
     manifest = read_manifest(folder, kind)
-    sums = manifest["checkpoint"]["sha256"] if kind == "run" else manifest["sha256"]
-    base = folder / "checkpoint" if kind == "run" else folder
+    base, sums = folder, manifest.get("sha256", {})
+    if kind == "run":
+        base, named = folder / "checkpoint", manifest["checkpoint"]["sha256"]
+        sums = {name if "." in name else f"{name}.safetensors": value for name, value in named.items()}
     remedy = f"bring back a copy, or make it again with `lift {VERB_OF[kind]} --overwrite`"
     for name, expected in sums.items():
         if not (base / name).is_file():

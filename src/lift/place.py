@@ -112,7 +112,7 @@ class Place:
         if self.local is not None:
             return (self.local / name).is_file()
         self._system.invalidate_cache()
-        return bool(self._system.exists(self._remote(name)))
+        return bool(self._system.isfile(self._remote(name)))
 
     def remove(self, name: str) -> None:
         """Remove a file; it may be gone already."""

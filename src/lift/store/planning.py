@@ -61,6 +61,14 @@ class Plan:
         """Rows before each shard, and of all."""
         return [0, *itertools.accumulate(shard["rows"] for shard in self.shards)]
 
+    @cached_property
+    def prefix(self) -> str:
+        """What the names of its shards begin with: the run, and a digest of the plan.
+
+        Two processes that are given the same command may plan differently, when a commit comes in between.
+        """
+        return f"{self.run}-{digest(self.record())[:8]}"
+
     def shard(self, number: int) -> list[str]:
         """The texts of shard `number`."""
         return self.texts[self.starts[number] : self.starts[number + 1]]

@@ -107,7 +107,7 @@ def unpack_texts(packed: bytes) -> list[str]:
 
 
 def write_shard(
-    place: Place, run: str, number: int, keys: np.ndarray, vectors: np.ndarray, texts: Sequence[str]
+    place: Place, prefix: str, number: int, keys: np.ndarray, vectors: np.ndarray, texts: Sequence[str]
 ) -> dict[str, Any]:
     """Write the files of one shard, rows sorted by key; returns the entry that a commit lists."""
     contents = [npy_parts(vectors), npy_parts(keys), (pack_texts(texts),)]
@@ -118,7 +118,7 @@ def write_shard(
             total.update(part)
         sums.append(total.hexdigest())
     entry: dict[str, Any] = {
-        "name": f"{run}-{number:05d}-{digest(sums)[:12]}",
+        "name": f"{prefix}-{number:05d}-{digest(sums)[:12]}",
         "rows": len(texts),
         "first": key_name(keys, 0),
         "last": key_name(keys, -1),

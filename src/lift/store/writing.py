@@ -42,13 +42,13 @@ JUDGED_ROWS, JUDGED_QUERIES = 20_000, 1_000  # the sample on which the recall of
 
 
 class RunFiles:
-    """The shards that one run has finished, and its commit."""
+    """The shards that one run has finished, and its commit; `prefix` begins their names, with the run's."""
 
-    def __init__(self, place: Place, run: str) -> None:
-        self.place, self.run = place, run
+    def __init__(self, place: Place, run: str, prefix: str = "") -> None:
+        self.place, self.run, self.prefix = place, run, prefix or run
 
     def _side(self, number: int) -> str:
-        return f"{FOLDER}/{self.run}-{number:05d}.json"
+        return f"{FOLDER}/{self.prefix}-{number:05d}.json"
 
     def finished(self, number: int) -> dict[str, Any] | None:
         """What is known of shard `number` when it is finished and undamaged."""
@@ -66,7 +66,7 @@ class RunFiles:
         self, number: int, keys: np.ndarray, vectors: np.ndarray, texts: Sequence[str], facts: dict[str, Any]
     ) -> None:
         """Write shard `number`, rows sorted by key, and declare it finished; `facts` are kept beside it."""
-        entry = write_shard(self.place, self.run, number, keys, vectors, texts)
+        entry = write_shard(self.place, self.prefix, number, keys, vectors, texts)
         self.place.write(self._side(number), json_bytes({"entry": entry, **facts}))
 
     def sides(self, count: int) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ class StoreWriter:
         """Go on with `plan`, as recorded in the STORE at `place`."""
         self.place, self.plan = Place(place), plan
         self.facts = StoreFacts.from_dict(plan.facts)
-        self.files = RunFiles(self.place, plan.run)
+        self.files = RunFiles(self.place, plan.run, plan.prefix)
 
     def has(self, number: int) -> bool:
         """True when shard `number` is finished, undamaged, and holds exactly the texts of the plan."""
@@ -157,12 +157,26 @@ class StoreWriter:
             facts["int8"] = {"rows": rows, "queries": min(queries, rows), "recall@10": recall}
         self.files.write(number, keys, stored, texts, facts)
 
-    def commit(self, **facts: Any) -> Commit:
+    def committed(self) -> Commit | None:
+        """The commit of the run when it is there; another process may have been given the same command."""
+        for commit in all_commits(self.place):
+            if commit.name == self.plan.run and commit.content["generation"] == self.plan.generation:
+                return commit
+        return None
+
+    def commit(self, *, flops_per_token: float = 0.0, **facts: Any) -> Commit:
         """Make the run's shards part of the STORE; `facts` (JSON) go into the commit.
 
         Raises LiftError when a shard is not finished, or the STORE has been given to another encoder meanwhile.
         """
-        sides = self.files.sides(len(self.plan))
+        try:
+            sides = self.files.sides(len(self.plan))
+        except (FileNotFoundError, LiftError):
+            made = self.committed()
+            if made is None:
+                raise
+            self.settle()
+            return made
         refuse_other(self.place, self.facts, overwrite=bool(self.plan.replaces))
         content = {
             "format": FORMAT,
@@ -172,6 +186,7 @@ class StoreWriter:
             "seconds": round(sum(side["seconds"] for side in sides), 2),
             "tokens": sum(side["tokens"] for side in sides),
             "cut_texts": sum(side["cut_texts"] for side in sides),
+            "flops": float(flops_per_token * sum(side["tokens"] for side in sides)),
             **facts,
             **_int8(sides),
             "request": self.plan.request,
