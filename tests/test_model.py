@@ -48,7 +48,7 @@ def test_vectors_of_the_store_are_used_and_a_foreign_store_is_refused(
     tiny_run: Path, tiny_clip_run: Path, tiny_store: Path
 ) -> None:
     store, model = EmbeddingStore(tiny_store), lift.load(tiny_run)
-    known = store.texts()[:3]
+    known = list(store.texts())[:3]
     fresh = model.encode_text(known)
     assert np.abs(fresh - model.encode_text(known, store=store)).max() < 1e-3  # float16 rounding
     with pytest.raises(lift.LiftError, match="was made by minilm"):

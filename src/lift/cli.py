@@ -44,6 +44,8 @@ VERBS: dict[str, Verb] = {
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),
     "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+    "check": Verb("lift.keeping", "CheckConfig", "check", "is an artefact still what was written"),
+    "store": Verb("lift.keeping", "StoreConfig", "store", "what is in a STORE; merge several; tidy one"),
 }
 
 

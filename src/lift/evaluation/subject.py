@@ -41,8 +41,8 @@ class EvaluateConfig:
     """class names for zero-shot, one a line; without it the labels of the DATASET"""
     template: tuple[str, ...] = ()
     """sentences for zero-shot with {} for the class name; without it a small set of our own"""
-    texts: Path | None = None
-    """STORE of text vectors, so that texts in it are not encoded again"""
+    texts: str | Path | None = None
+    """STORE (folder or fsspec URL) of text vectors, so that texts in it are not encoded again"""
     limit: int | None = None
     """only the first so many photos of the split, for a quick look"""
     seed: int = 0

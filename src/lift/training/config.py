@@ -82,8 +82,9 @@ class TrainConfig:
 
     images: Path
     """The DATASET folder."""
-    texts: Path
-    """The STORE with the vectors of its texts (with --method clip only the dimension is taken from it)."""
+    texts: str | Path
+    """The STORE, a folder or fsspec URL, with the vectors of its texts (with --method clip only the dimension is
+    taken from it)."""
     out: Path
     """The RUN folder to make."""
     preset: str = "small"

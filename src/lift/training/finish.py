@@ -63,6 +63,7 @@ def finish(
         offline = {"seconds": made["seconds"], "flops": made["flops"], "texts": made["rows"]}
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
     fields = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in asdict(config).items()}
+    fields["texts"] = store.place.url
     manifest = {
         "format": 1,
         "name": config.name,
