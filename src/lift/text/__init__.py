@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 from lift.device import check_device
 from lift.errors import LiftError
+from lift.text.batching import encode_counted, encode_sorted, token_batches
 from lift.text.encoder import TextEncoder
 from lift.text.minilm import MiniLM
 from lift.text.sentence import SentenceEncoder
@@ -21,8 +20,10 @@ __all__ = [
     "SentenceEncoder",
     "TextEncoder",
     "TextTower",
+    "encode_counted",
     "encode_sorted",
     "load_text_encoder",
+    "token_batches",
     "train_tokenizer",
 ]
 
@@ -50,14 +51,3 @@ def load_text_encoder(name: str, *, device: str = "cpu") -> TextEncoder:
         f"there is no text encoder {name!r}",
         f"known names: {', '.join(TEXT_ENCODERS)}; or give a sentence-transformers folder or a hub id (org/model)",
     )
-
-
-def encode_sorted(encoder: TextEncoder, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
-    """Unit vectors float32 (n, D) of `texts`, encoded in batches of similar length (padding costs time)."""
-    counts = encoder.token_counts(texts)
-    order = np.argsort(counts, kind="stable")
-    vectors = np.empty((len(texts), encoder.dim), np.float32)
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        vectors[batch] = encoder.encode([texts[i] for i in batch])
-    return vectors

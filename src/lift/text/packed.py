@@ -1,0 +1,131 @@
+"""The forward pass of a BERT over texts without padding: 2 to 5 times as fast on a CPU as the padded one.
+
+All tokens of a batch lie in one matrix (N, D), text behind text, sorted by length. Only attention must know where a
+text ends, and it takes each run of texts of equal length at once: no padding, no mask, and a vector that does not
+depend on its neighbours. The tests hold it against transformers' BertModel.
+
+On x86 the linear layers go through oneDNN with weights reordered once. Measured on one core of an AMD EPYC (Zen 5),
+512 tokens: 254 GFLOP/s in float32 where `F.linear`, that is MKL, reaches 109; in bfloat16 507 against 487.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from itertools import chain, groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+
+class Linear:
+    """x W' + b, through oneDNN's reordered weights where that is the faster way."""
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, dtype: torch.dtype, device: str, *, gelu: bool = False
+    ) -> None:
+        self.weight, self.bias = weight.to(device, dtype).contiguous(), bias.to(device, dtype)
+        self.gelu, self.reordered = gelu, device == "cpu" and onednn_pays(dtype)
+        if self.reordered:
+            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, in) -> (N, out); the activation is the exact GELU, by erf."""
+        if self.reordered:
+            activation = ("gelu", [], "none") if self.gelu else ("none", [], "")
+            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *activation)
+        y = F.linear(x, self.weight, self.bias)
+        return F.gelu(y) if self.gelu else y
+
+
+def onednn_pays(dtype: torch.dtype) -> bool:
+    """Whether this CPU and this PyTorch take reordered weights of `dtype`; bfloat16 needs AVX-512 for that."""
+    if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+class PackedBert:
+    """A BERT (post-norm, absolute positions, GELU) with mean pooling, from a folder of transformers."""
+
+    def __init__(self, folder: Path, *, dtype: torch.dtype, device: str) -> None:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        weights = load_file(folder / "model.safetensors")
+        self.heads, self.eps, self.device, self.dtype = (
+            config["num_attention_heads"],
+            config["layer_norm_eps"],
+            device,
+            dtype,
+        )
+        self.parameters = sum(w.numel() for name, w in weights.items() if name.startswith("encoder."))
+
+        def pair(name: str) -> tuple[Tensor, Tensor]:
+            return weights[name + ".weight"], weights[name + ".bias"]
+
+        def norm(name: str, kind: torch.dtype = dtype) -> tuple[Tensor, Tensor]:
+            weight, bias = pair(name)
+            return weight.to(device, kind), bias.to(device, kind)
+
+        embeddings = "embeddings.{}_embeddings.weight"
+        self.words = weights[embeddings.format("word")].to(device)
+        # every token is of type 0 here
+        self.positions = (
+            weights[embeddings.format("position")] + weights[embeddings.format("token_type")][0]
+        ).to(device)
+        self.norm = norm("embeddings.LayerNorm", torch.float32)
+        scale = (self.words.shape[1] // self.heads) ** -0.5  # of the scores, put into the query's weights
+        self.layers = []
+        for number in range(config["num_hidden_layers"]):
+            layer = f"encoder.layer.{number}."
+            query, key, value = (pair(f"{layer}attention.self.{n}") for n in ("query", "key", "value"))
+            weight, bias = (torch.cat([q * scale, k, v]) for q, k, v in zip(query, key, value, strict=True))
+            self.layers.append(
+                (
+                    Linear(weight, bias, dtype, device),
+                    Linear(*pair(layer + "attention.output.dense"), dtype, device),
+                    norm(layer + "attention.output.LayerNorm"),
+                    Linear(*pair(layer + "intermediate.dense"), dtype, device, gelu=True),
+                    Linear(*pair(layer + "output.dense"), dtype, device),
+                    norm(layer + "output.LayerNorm"),
+                )
+            )
+
+    def __call__(self, rows: list[list[int]]) -> Tensor:
+        """Mean token vectors float32 (n, D) of n texts as token ids, shortest first."""
+        lengths = [len(row) for row in rows]
+        runs = [(len(list(run)), length) for length, run in groupby(lengths)]
+        cuts = [texts * length for texts, length in runs]
+        ids = torch.from_numpy(np.fromiter(chain.from_iterable(rows), np.int64, sum(lengths))).to(self.device)
+        places = torch.cat([torch.arange(length).repeat(texts) for texts, length in runs]).to(self.device)
+        x = self._normed(F.embedding(ids, self.words) + F.embedding(places, self.positions), self.norm).to(
+            self.dtype
+        )
+        for qkv, out, norm1, up, down, norm2 in self.layers:
+            parts = zip(qkv(x).split(cuts), runs, strict=True)
+            mixed = torch.cat([self._attend(part, *run) for part, run in parts])
+            x = self._normed(out(mixed).add_(x), norm1)
+            x = self._normed(down(up(x)).add_(x), norm2)
+        parts = zip(x.float().split(cuts), runs, strict=True)
+        return torch.cat([part.view(*run, -1).mean(1) for part, run in parts])
+
+    def _normed(self, x: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], *norm, self.eps)
+
+    def _attend(self, qkv: Tensor, texts: int, length: int) -> Tensor:
+        """Attention within each of `texts` texts of `length` tokens: (texts · length, 3 D) -> (texts · length, D)."""
+        q, k, v = qkv.view(texts, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if self.dtype == torch.float32 or self.device != "cpu":
+            mixed = F.scaled_dot_product_attention(q, k, v, scale=1.0)
+        else:
+            # Half the time of PyTorch's own on a CPU in bfloat16 (120 tokens: 230 µs a text and layer against 460).
+            q, k, v = (
+                part.flatten(0, 1) if part.is_contiguous() else part.reshape(-1, length, part.shape[-1])
+                for part in (q, k, v)
+            )
+            weight = torch.bmm(q, k.mT).float().softmax(-1).to(v.dtype)
+            mixed = torch.bmm(weight, v).view(texts, self.heads, length, -1)
+        return mixed.transpose(1, 2).reshape(texts * length, -1)
