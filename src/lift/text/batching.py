@@ -10,7 +10,10 @@ import numpy as np
 from lift.errors import LiftError
 from lift.text.encoder import TextEncoder
 
-BATCH_TEXTS, BATCH_TOKENS = 512, 4096  # measured with minilm on a CPU: 2,048 to 4,096 tokens are best, 512 cost 10 %
+BATCH_TEXTS, BATCH_TOKENS = (
+    512,
+    4096,
+)  # measured with minilm on a CPU: 2,048 to 4,096 tokens are best, 512 cost 10 %
 
 
 @runtime_checkable
