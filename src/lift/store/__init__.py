@@ -2,6 +2,7 @@
 
 from lift.store.combining import combine, compact, merge, sweep
 from lift.store.commits import Commit, StoreFacts, read_commits, read_facts
+from lift.store.conditions import read_conditioning, write_conditioning
 from lift.store.planning import Plan, plan_shards
 from lift.store.reading import EmbeddingStore
 from lift.store.shards import check_vectors, text_key, text_keys
@@ -19,8 +20,10 @@ __all__ = [
     "merge",
     "plan_shards",
     "read_commits",
+    "read_conditioning",
     "read_facts",
     "sweep",
     "text_key",
     "text_keys",
+    "write_conditioning",
 ]

@@ -14,13 +14,16 @@ from lift.place import Place
 from lift.store.commits import (
     COMMITS,
     FORMAT,
+    SUMS,
     Commit,
     StoreFacts,
     all_commits,
     drop_replaced,
     read_commits,
     standing_commits,
+    total,
 )
+from lift.store.conditions import read_conditioning, write_conditioning
 from lift.store.lookup import Lookup, Shard
 from lift.store.opening import open_for_writing
 from lift.store.planning import PLANS
@@ -30,7 +33,6 @@ from lift.store.writing import RunFiles
 SHARD_BYTES = 128 << 20  # of a shard written here; several copies of it are in memory at once
 SHARD_ROWS = 1 << 18
 DAY = 24 * 3600.0
-SUMS = ("seconds", "tokens", "flops", "cut_texts")
 
 
 class Swept(NamedTuple):
@@ -121,7 +123,7 @@ def combine(
         **facts.asdict(),
         "rows": sum(entry["rows"] for entry in entries),
         "shards": entries,
-        **{name: sum(one.get(name, 0) for one in contents) for name in SUMS},
+        **{name: total(contents, name) for name in SUMS},
         "max_tokens": facts.fingerprint.max_tokens,
         "datasets": [made for one in contents for made in one.get("datasets", [])],
         **next(({"int8": one["int8"]} for one in contents if "int8" in one), {}),
@@ -200,6 +202,9 @@ def merge(sources: Sequence[Place], out: Place, *, shard_rows: int | None = None
         RunFiles(out, run).tidy()
         return commit
     open_for_writing(out, facts[0])
+    conditioning = read_conditioning(sources[0])
+    if conditioning is not None:
+        write_conditioning(out, conditioning)
     return combine(lookups, out, facts[0], shard_rows=shard_rows)
 
 

@@ -89,6 +89,15 @@ class Commit:
         return named and earlier
 
 
+SUMS = ("seconds", "tokens", "flops", "cut_texts")
+
+
+def total(parts: Sequence[dict[str, Any]], name: str) -> Any:
+    """Sum of a number over shards or commits; None when it is not known of one of them."""
+    values = [part.get(name, 0) for part in parts]
+    return None if None in values else sum(values)
+
+
 def damaged(place: Place, what: str) -> LiftError:
     """The error for a STORE whose files are not what they were."""
     return LiftError(

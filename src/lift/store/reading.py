@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from lift.conditioning import Conditioning
 from lift.errors import LiftError
 from lift.place import Place
-from lift.store.commits import COMMITS, FACTS, StoreFacts, read_facts, standing_commits
+from lift.store.commits import COMMITS, FACTS, SUMS, StoreFacts, read_facts, standing_commits, total
+from lift.store.conditions import read_conditioning
 from lift.store.lookup import Lookup, Shard
 from lift.store.shards import check_vectors, text_keys
 
-SUMS = ("seconds", "tokens", "flops", "cut_texts")
 
 
 class EmbeddingStore:
@@ -44,13 +45,18 @@ class EmbeddingStore:
             **self.facts.asdict(),
             "rows": len(self),
             "shards": [entry for commit in self.commits for entry in commit.shards],
-            **{name: sum(one.get(name, 0) for one in contents) for name in SUMS},
+            **{name: total(contents, name) for name in SUMS},
             "max_tokens": self.fingerprint.max_tokens,
             "dataset": datasets[0] if datasets else None,
             "datasets": datasets,
             "request": contents[0]["request"] if len(contents) == 1 else [one["request"] for one in contents],
             "commits": [commit.name for commit in self.commits],
         }
+
+    @cached_property
+    def conditioning(self) -> Conditioning | None:
+        """What was done to the encoder's vectors before they were stored; None for nothing."""
+        return read_conditioning(self.place, self.fingerprint)
 
     def __len__(self) -> int:
         return self._lookup.rows - len(self.duplicates)
@@ -120,6 +126,10 @@ class EmbeddingStore:
                     f"{self.place}/{COMMITS}/{commit.name}.json is of {commit.facts}, {FACTS} of {facts}",
                     "run the `lift embed --overwrite` that was interrupted again",
                 )
+        try:
+            read_conditioning(self.place, self.fingerprint)
+        except LiftError as fault:
+            yield fault
         for shard in self._lookup.shards:
             try:
                 shard.verify()

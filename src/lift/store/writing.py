@@ -23,6 +23,7 @@ from lift.store.commits import (
     drop_replaced,
     json_bytes,
     read_json,
+    total,
     write_facts,
 )
 from lift.store.opening import refuse_other
@@ -128,8 +129,8 @@ class StoreWriter:
         vectors: np.ndarray,
         seconds: float = 0.0,
         *,
-        tokens: int = 0,
-        cut_texts: int = 0,
+        tokens: int | None = 0,
+        cut_texts: int | None = 0,
     ) -> None:
         """Write shard `number`: the unit vectors (n, D) of its texts, in the order of the plan.
 
@@ -184,9 +185,9 @@ class StoreWriter:
             "rows": self.plan.rows,
             "shards": [side["entry"] for side in sides],
             "seconds": round(sum(side["seconds"] for side in sides), 2),
-            "tokens": sum(side["tokens"] for side in sides),
-            "cut_texts": sum(side["cut_texts"] for side in sides),
-            "flops": float(flops_per_token * sum(side["tokens"] for side in sides)),
+            "tokens": (tokens := total(sides, "tokens")),
+            "cut_texts": total(sides, "cut_texts"),
+            "flops": None if tokens is None else float(flops_per_token * tokens),
             **facts,
             **_int8(sides),
             "request": self.plan.request,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from lift.text.encoder import TextEncoder
+from lift.text.batching import encode_counted, encode_sorted, token_batches
+from lift.text.conditioned import ConditionedEncoder, conditioned_fingerprint
+from lift.text.encoder import TextEncoder, token_facts
 from lift.text.endpoint import EndpointEncoder
 from lift.text.loading import TEXT_ENCODERS, load_text_encoder, rebuild_text_encoder
 from lift.text.minilm import MiniLM
@@ -18,6 +16,7 @@ from lift.text.transformer import TransformerEncoder
 
 __all__ = [
     "TEXT_ENCODERS",
+    "ConditionedEncoder",
     "EncoderOptions",
     "EndpointEncoder",
     "MiniLM",
@@ -26,19 +25,12 @@ __all__ = [
     "TextEncoder",
     "TextTower",
     "TransformerEncoder",
+    "conditioned_fingerprint",
+    "encode_counted",
     "encode_sorted",
     "load_text_encoder",
     "rebuild_text_encoder",
+    "token_batches",
+    "token_facts",
     "train_tokenizer",
 ]
-
-
-def encode_sorted(encoder: TextEncoder, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
-    """Unit vectors float32 (n, D) of `texts`, encoded in batches of similar length (padding costs time)."""
-    counts = encoder.token_counts(texts)
-    order = np.argsort(counts, kind="stable")
-    vectors = np.empty((len(texts), encoder.dim), np.float32)
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        vectors[batch] = encoder.encode([texts[i] for i in batch])
-    return vectors

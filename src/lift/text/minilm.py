@@ -1,7 +1,7 @@
 """The default text encoder: all-MiniLM-L6-v2 (384-d, Apache-2.0), shipped inside a Python package, no network.
 
-Loaded through transformers: `import sentence_transformers` alone takes seven seconds. The tests hold it against
-SentenceTransformer on the same folder.
+Loaded without transformers, which takes two seconds to import, and sentence_transformers, which takes seven; the
+forward pass is `lift.text.packed`. The tests hold it against SentenceTransformer on the same folder.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lift.errors import LiftError
 from lift.fingerprint import Fingerprint, hash_files
 from lift.text.encoder import count_tokens
+from lift.text.packed import PackedBert
 
 MAX_TOKENS = 256  # sentence_bert_config.json of the model
 
@@ -54,28 +56,31 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
 class MiniLM:
-    """all-MiniLM-L6-v2: mean pooling, unit length, 256 tokens, float32."""
+    """all-MiniLM-L6-v2: mean pooling, unit length, 256 tokens, in float32 or bfloat16."""
 
     dim = 384
     max_tokens = MAX_TOKENS
 
     def __init__(self, *, device: str = "cpu", precision: Literal["fp32", "bf16"] = "fp32") -> None:
+        """Load the shipped weights; raises LiftError for another precision."""
         from tokenizers import Tokenizer
-        from transformers import BertModel
 
-        self.folder, self.device = package_folder(), device
+        if precision not in PRECISIONS:
+            raise LiftError(f"there is no precision {precision!r}", f"choose one of {', '.join(PRECISIONS)}")
+        self.folder, self.device, self.dtype = package_folder(), device, PRECISIONS[precision]
         self._tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        with quiet_transformers():
-            model = BertModel.from_pretrained(self.folder, add_pooling_layer=False, local_files_only=True)
-        self.dtype = "float32" if precision == "fp32" else "bfloat16"
-        self._model = model.to(getattr(torch, self.dtype)).eval().requires_grad_(False).to(device)
+        self._separator = int(self._tokenizer.token_to_id("[SEP]"))
+        self._model = PackedBert(self.folder, dtype=self.dtype, device=device)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What decides the vectors: weights, tokenizer, mean pooling, 256 tokens."""
+        """What decides the vectors: weights, tokenizer, mean pooling, 256 tokens, the precision."""
         return Fingerprint(
             name="minilm",
             source="minilm",
@@ -86,30 +91,35 @@ class MiniLM:
             max_tokens=MAX_TOKENS,
             normalised=True,
             dim=384,
-            dtype=self.dtype,
+            dtype=str(self.dtype).removeprefix("torch."),
         )
 
     @property
     def flops_per_token(self) -> float:
         """Two per parameter outside the embeddings."""
-        return 2.0 * sum(p.numel() for n, p in self._model.named_parameters() if "embeddings" not in n)
+        return 2.0 * self._model.parameters
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text before truncation, [CLS] and [SEP] included: int (n,)."""
-        return count_tokens(self._tokenizer.encode_batch, texts)
+        return count_tokens(self._tokenizer.encode_batch_fast, texts)
+
+    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text before truncation, [CLS] and [SEP] included."""
+        return [item.ids for item in self._tokenizer.encode_batch_fast(list(texts))]
 
     @torch.inference_mode()
+    def encode_tokens(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        """Unit vectors float32 (n, 384) of one batch of `tokenise`'s rows; beyond 256 tokens they are cut off."""
+        cut = [
+            list(row) if len(row) <= MAX_TOKENS else [*row[: MAX_TOKENS - 1], self._separator] for row in rows
+        ]
+        order = sorted(range(len(cut)), key=lambda i: len(cut[i]))
+        vectors = np.zeros((len(cut), self.dim), np.float32)
+        if cut:
+            pooled = self._model([cut[i] for i in order])
+            vectors[order] = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+        return vectors
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, 384) of one batch."""
-        if not texts:
-            return np.zeros((0, self.dim), np.float32)
-        separator = self._tokenizer.token_to_id("[SEP]")
-        rows = []
-        for item in self._tokenizer.encode_batch(list(texts)):
-            whole = item.ids
-            rows.append(whole if len(whole) <= MAX_TOKENS else [*whole[: MAX_TOKENS - 1], separator])
-        width = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.device)
-        hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        return torch.nn.functional.normalize(mean_pool(hidden, mask), dim=-1).cpu().numpy()
+        return self.encode_tokens(self.tokenise(texts))
