@@ -29,6 +29,9 @@ VERBS: dict[str, Verb] = {
     "scenes": Verb("lift.scenes", "ScenesConfig", "scenes", "make the built-in data set of drawn scenes"),
     "ingest": Verb("lift.ingest", "IngestConfig", "ingest", "photos and texts -> DATASET"),
     "embed": Verb("lift.embedding", "EmbedConfig", "embed", "DATASET -> STORE of text vectors, once"),
+    "condition": Verb(
+        "lift.adaptation", "ConditionConfig", "condition", "centre, whiten or shorten the vectors of a STORE"
+    ),
     "train": Verb(
         "lift.training", "TrainConfig", "train", "DATASET + STORE -> RUN with a trained image encoder"
     ),
@@ -37,6 +40,9 @@ VERBS: dict[str, Verb] = {
     ),
     "compare": Verb(
         "lift.report", "CompareConfig", "compare", "several RUNs -> one table and one HTML report"
+    ),
+    "distill-query": Verb(
+        "lift.adaptation", "DistillConfig", "distill_query", "a light text encoder for queries, from a STORE"
     ),
     "index": Verb("lift.indexing", "IndexConfig", "index", "RUN + photos -> INDEX"),
     "search": Verb("lift.indexing", "SearchConfig", "search", "find photos by a sentence"),

@@ -55,6 +55,8 @@ class SearchConfig:
     """also write the photos found as a picture to this PNG file"""
     run: Path | None = None
     """folder of the model (default: the one recorded in the INDEX)"""
+    query_encoder: Path | None = None
+    """folder of a light text encoder made by `lift distill-query`, in place of the model's own"""
     json: bool = False
     """print one JSON object per photo found, for other programs"""
 
@@ -90,7 +92,10 @@ def search(config: SearchConfig) -> list[list[Match]]:
     if config.top < 1:
         raise LiftError(f"--top must be at least 1, not {config.top}", "leave it away for 10 photos")
     opened = Index.open(config.index)
-    found = opened.search_many(list(config.sentences), config.top, model=opened.load_model(config.run))
+    model = opened.load_model(config.run)
+    if config.query_encoder is not None:
+        model.stand_in(config.query_encoder)
+    found = opened.search_many(list(config.sentences), config.top, model=model)
     for sentence, matches in zip(config.sentences, found, strict=True):
         if not config.json:
             say(sentence)

@@ -36,6 +36,8 @@ class ClassifyConfig:
     """class names, "cat,dog", or a text file with one name per line"""
     run: Path | None = None
     """folder of the model (default: the environment variable LIFT_RUN)"""
+    query_encoder: Path | None = None
+    """folder of a light text encoder made by `lift distill-query`, in place of the model's own"""
     template: tuple[str, ...] = DEFAULT_TEMPLATES
     """sentences the name is put into, in place of {}; their mean is taken"""
     top: int = 3
@@ -56,6 +58,8 @@ class VerifyConfig:
     """one or several sentences, each in quotes"""
     run: Path | None = None
     """folder of the model (default: the environment variable LIFT_RUN)"""
+    query_encoder: Path | None = None
+    """folder of a light text encoder made by `lift distill-query`, in place of the model's own"""
     max_pixels: int = MAX_PIXELS
     """a photo with more pixels than this is refused before decoding"""
     json: bool = False
@@ -115,7 +119,7 @@ def classify(config: ClassifyConfig) -> list[Label]:
         raise LiftError(
             f"the template {bad[0] if bad else ''!r} has no place for the name", 'write "a photo of {}"'
         )
-    model = load(chosen_run(config.run))
+    model = load(chosen_run(config.run), query_encoder=config.query_encoder)
     of_classes = class_features(model.encode_text, [spoken(name) for name in names], config.template)
     labels: list[Label] = []
     with progress_bar("classifying photos", len(files)) as bar:
@@ -155,7 +159,7 @@ def verify(config: VerifyConfig) -> list[Verdict]:
         raise LiftError(
             "no sentence was given", 'add one in quotes: `lift verify photo.jpg "a dog on grass"`'
         )
-    model = load(chosen_run(config.run))
+    model = load(chosen_run(config.run), query_encoder=config.query_encoder)
     try:
         photo = model.encode_image([decode_image(config.image, max_pixels=config.max_pixels)])
     except BadImage as error:

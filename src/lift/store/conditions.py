@@ -7,7 +7,11 @@ from lift.fingerprint import Fingerprint
 from lift.place import Place
 from lift.store.commits import damaged, read_facts
 
-FILE = "conditioning.safetensors"
+
+
+def file_of(name: str) -> str:
+    """The file of a conditioning; its digest is in the name, so that a STORE that is replaced stays readable."""
+    return f"conditioning-{name.rpartition(' ')[2]}.safetensors"
 
 
 def read_conditioning(place: Place, fingerprint: Fingerprint | None = None) -> Conditioning | None:
@@ -22,12 +26,13 @@ def read_conditioning(place: Place, fingerprint: Fingerprint | None = None) -> C
         fingerprint = facts.fingerprint
     if fingerprint.post_processing == "none":
         return None
+    file = file_of(fingerprint.post_processing)
     try:
-        return unpack(place.read(FILE), fingerprint.post_processing)
+        return unpack(place.read(file), fingerprint.post_processing)
     except FileNotFoundError:
-        raise damaged(place, f"{FILE} is missing") from None
+        raise damaged(place, f"{file} is missing") from None
 
 
 def write_conditioning(place: Place, conditioning: Conditioning) -> None:
     """Write it, before the first commit."""
-    place.write(FILE, pack(conditioning))
+    place.write(file_of(conditioning.name), pack(conditioning))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lift.artefact import digest, sha256_file, write_json
@@ -46,6 +47,12 @@ def finish(
     encoder, scalars = modules["image"], modules["scalars"]
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
     weights = {name: module.state_dict() for name, module in modules.items()}
+    if config.method == "lift" and store.conditioning is not None:  # queries must go the same way
+        made = store.conditioning
+        weights["conditioning"] = {
+            "mean": torch.from_numpy(made.mean),
+            "projection": torch.from_numpy(made.projection),
+        }
     settings = {
         "image_encoder": encoder.settings,
         "resize_mode": dataset.resize_mode,

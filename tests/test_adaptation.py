@@ -1,0 +1,166 @@
+"""condition and distill-query: a space that goes with its RUN, a light encoder that stands in for a heavy one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import train_tiny
+
+import lift
+from lift.adaptation import ConditionConfig, DistillConfig, condition, distill_query
+from lift.adaptation.keeping import kept_neighbours, summary
+from lift.artefact import new_folder
+from lift.conditioning import fit_conditioning
+from lift.data import Dataset, DatasetWriter, Row
+from lift.data.dataset import distinct_texts
+from lift.embedding import EmbedConfig, embed
+from lift.errors import LiftError
+from lift.indexing import IndexConfig, SearchConfig, index, search
+from lift.query_encoder import QueryEncoder
+from lift.store import EmbeddingStore
+from lift.text import MiniLM
+
+WORDS = ("red", "blue", "green", "old", "small"), ("dog", "cat", "car", "boat", "child"), ("park", "street", "house", "sea")
+
+
+@pytest.fixture(scope="module")
+def conditioned(tiny_dataset: Path, tiny_store: Path) -> Path:
+    """The tiny STORE, centred on the training texts and cut to 16 directions."""
+    out = tiny_dataset.parent / "conditioned"
+    condition(ConditionConfig(store=str(tiny_store), out=str(out), images=tiny_dataset, dim=16))
+    return out
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A STORE of 200 sentences by the default encoder."""
+    folder = tmp_path_factory.mktemp("sentences")
+    with new_folder(folder / "dataset") as made:
+        writer = DatasetWriter(made, name="sentences", image_size=8, resize_mode="squash")
+        number = 0
+        for colour in WORDS[0]:
+            for thing in WORDS[1]:
+                for place in WORDS[2]:
+                    texts = [f"a {colour} {thing} near the {place}", f"the {place} with one {colour} {thing} in it"]
+                    writer.add(np.zeros((8, 8, 3), np.uint8), Row(str(number), texts, "train"))
+                    number += 1
+        writer.close(request={}, report={}, source="")
+    embed(EmbedConfig(dataset=folder / "dataset", out=folder / "store"))
+    return folder / "store"
+
+
+def test_conditioned_vectors_are_those_worked_out_from_the_plain_store(
+    tiny_dataset: Path, tiny_store: Path, conditioned: Path
+) -> None:
+    plain, store, dataset = EmbeddingStore(tiny_store), EmbeddingStore(conditioned), Dataset(tiny_dataset)
+    known = distinct_texts([dataset.rows[n] for n in dataset.split("train")])
+    expected = fit_conditioning(plain.take(np.sort(plain.rows(known))), dim=16)
+    texts = list(plain.texts())
+    assert store.dim == 16 and len(store) == len(plain)
+    assert np.abs(store.vectors(texts) - expected.apply(plain.vectors(texts))).max() < 1e-3
+    assert store.fingerprint.post_processing == expected.name
+    assert store.fingerprint.digest != plain.fingerprint.digest
+    assert store.manifest["flops"] == plain.manifest["flops"]
+    store.check()
+
+
+def test_a_run_takes_its_conditioning_along_to_the_queries(tiny_dataset: Path, conditioned: Path, tmp_path: Path) -> None:
+    run = train_tiny(tiny_dataset, conditioned, tmp_path / "run", "lift")
+    store = EmbeddingStore(conditioned)
+    text = next(store.texts())
+    conditioned_file = next(conditioned.glob("conditioning-*"))
+    model = lift.load(run)
+    assert model.dim == 16
+    assert np.abs(model.encode_text([text]) - store.vectors([text])).max() < 1e-3
+    out = tmp_path / "index"
+    index(IndexConfig(run=run, photos=tiny_dataset, out=out))
+    assert search(SearchConfig(index=out, sentences=("a red circle",), top=2))[0]
+    content = bytearray(conditioned_file.read_bytes())
+    content[-1] ^= 1
+    conditioned_file.write_bytes(content)
+    with pytest.raises(LiftError, match="have changed"):
+        EmbeddingStore(conditioned).check()
+    content[-1] ^= 1
+    conditioned_file.write_bytes(content)
+
+
+def test_texts_appended_to_a_conditioned_store_are_conditioned_too(
+    sentences: Path, conditioned: Path, tmp_path: Path
+) -> None:
+    store = embed(EmbedConfig(dataset=sentences.parent / "dataset", out=conditioned))
+    text = "a red dog near the park"
+    alone = store.conditioning.apply(MiniLM().encode([text]))  # type: ignore[union-attr]
+    assert np.abs(store.vectors([text]) - alone).max() < 1e-3
+    with pytest.raises(LiftError, match="conditioned already"):
+        condition(ConditionConfig(store=str(conditioned), out=str(tmp_path / "again")))
+
+
+def test_a_student_that_is_the_teacher_keeps_everything(sentences: Path, tmp_path: Path) -> None:
+    made = distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", gate=0.99))
+    kept = made.manifest["kept"]["stored texts"]
+    assert kept["recall1"] > 0.9 and kept["recall10"] == 1.0 and kept["n"] == 20
+    text = "a green boat near the sea"
+    assert float((made.encode([text]) * MiniLM().encode([text])).sum()) > 0.98
+    assert made.fingerprint.digest != EmbeddingStore(sentences).fingerprint.digest
+
+
+def test_a_tuned_small_student_stands_in_at_query_time(
+    sentences: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "query"
+    config = DistillConfig(store=str(sentences), out=out, layers=1, epochs=2, gate=0.0)
+    made = distill_query(config)
+    kept = made.manifest["kept"]["stored texts"]
+    assert 0.3 < kept["recall10"] <= 1 and (out / "student" / "model.safetensors").is_file()
+    assert made.flops_per_token < MiniLM().flops_per_token / 3
+    distill_query(config)
+    assert "already done" in capsys.readouterr().out
+    model = lift.load(tiny_run, query_encoder=out)
+    assert np.allclose(model.encode_text(["a red dog"]), made.encode(["a red dog"]), atol=1e-6)
+    (out / "map.safetensors").write_bytes(b"cut")
+    with pytest.raises(LiftError, match="has changed"):
+        QueryEncoder(out)
+
+
+def test_a_student_below_the_gate_is_not_written(sentences: Path, tmp_path: Path) -> None:
+    with pytest.raises(LiftError, match=r"keeps .* the gate is 100\.0%"):
+        distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", layers=1, epochs=1, gate=1.0))
+    assert not (tmp_path / "query").exists()
+
+
+def test_a_query_encoder_of_another_space_is_refused(
+    sentences: Path, tiny_dataset: Path, conditioned: Path, tmp_path: Path
+) -> None:
+    distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", gate=0.0))
+    run = train_tiny(tiny_dataset, conditioned, tmp_path / "run", "lift")
+    with pytest.raises(LiftError, match="stands in for minilm"):
+        lift.load(run, query_encoder=tmp_path / "query")
+
+
+def test_options_that_contradict_each_other_are_refused(sentences: Path, tmp_path: Path) -> None:
+    for options, problem in (
+        ({"layers": 1}, "must be tuned"),
+        ({"run": tmp_path}, "go together"),
+        ({"gate": 2.0}, "--gate"),
+    ):
+        with pytest.raises(LiftError, match=problem):
+            distill_query(DistillConfig(store=str(sentences), out=tmp_path / "q", **options))  # type: ignore[arg-type]
+
+
+def test_kept_recall_by_hand() -> None:
+    angles = np.array([0.0, 0.1, 0.5, 1.0, 2.0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    # Queries are rows 0 and 3; their nearest are rows 1 and 2. The student turns row 3 towards row 4.
+    own = np.stack([np.cos([0.02, 1.9]), np.sin([0.02, 1.9])], 1).astype(np.float32)
+    kept = kept_neighbours(vectors, np.array([0, 3]), own, seed=0)
+    assert kept.recall1 == 0.5 and kept.recall10 == 1.0 and kept.n == 2
+    ratio = summary(
+        (np.array([100.0, 0.0]), np.array([100.0, 50.0])),
+        (np.array([100.0, 100.0]), np.array([100.0, 100.0])),
+        np.arange(2),
+        0,
+        "by hand",
+    )
+    assert ratio.recall1 == 0.5 and ratio.recall10 == 0.75 and ratio.low == 0.5 and ratio.high == 1.0
