@@ -7,6 +7,7 @@ the same number of threads a worker. Each shard is written by its worker; only i
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ from lift.fingerprint import Fingerprint
 from lift.place import Place
 from lift.store import Plan, StoreWriter
 from lift.text import rebuild_text_encoder
+
+
+CONNECT_SECONDS = 10
 
 
 class ShardWorker:
@@ -118,9 +122,12 @@ def start(ray: Any, address: str | None, cpus: int) -> None:
     try:
         if address is None:
             ray.init(num_cpus=cpus, include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+            return
+        host, colon, port = address.removeprefix("ray://").rpartition(":")
+        if colon and port.isdigit():  # Ray itself tries a dead address for minutes
+            socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        ray.init(address=address, **quiet)
+    except (OSError, ValueError, RuntimeError) as error:
         raise LiftError(
             f"the Ray cluster cannot be reached ({str(error).splitlines()[0]})",
             "check --ray-address, or leave it out to start one on this machine",
