@@ -64,8 +64,11 @@ class Place:
         content: bytes = self._system.cat_file(self._remote(name))
         return content
 
-    def write(self, name: str, *parts: Buffer) -> None:
-        """Write the file whole; several processes may write the same name, and the last one's bytes stay."""
+    def write(self, name: str, *parts: Buffer, sync_folder: bool = True) -> None:
+        """Write the file whole; several processes may write the same name, and the last one's bytes stay.
+
+        sync_folder: False leaves it to the next write into the same folder to make the name durable.
+        """
         if self.local is None:
             self._system.makedirs(self._remote(name).rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(self._remote(name), b"".join(bytes(part) for part in parts))
@@ -83,7 +86,8 @@ class Place:
         except OSError:  # a full disk, say: leave nothing behind
             temporary.unlink(missing_ok=True)
             raise
-        fsync_folder(path.parent)
+        if sync_folder:
+            fsync_folder(path.parent)
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly inside `folder`, sorted, without unfinished ones; empty when it is not there."""

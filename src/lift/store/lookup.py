@@ -11,7 +11,7 @@ import numpy as np
 from lift.artefact import sha256_file
 from lift.place import Place
 from lift.store.commits import Commit, damaged
-from lift.store.shards import FOLDER, KEYS, TEXTS, VECTORS, file_names, to_unit, unpack_texts
+from lift.store.shards import FOLDER, KEYS, TEXTS, VECTORS, file_names, to_unit, unpack_texts, widen
 
 
 class Shard:
@@ -129,7 +129,7 @@ class Lookup:
         for number in np.flatnonzero(np.diff(cuts)):
             part = slice(cuts[number], cuts[number + 1])
             shard = self.shards[number]
-            out[order[part]] = shard.vectors[ordered[part] - shard.start]
+            out[order[part]] = widen(shard.vectors[ordered[part] - shard.start])
         out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
         return out
 
