@@ -8,6 +8,7 @@ stores show an upload only when it is complete.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import mmap
 import os
@@ -169,6 +170,12 @@ class Place:
                 )
             fetched.replace(copy)
         return copy
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of what lies there now, whatever copy the cache may hold; FileNotFoundError when there is nothing."""
+        if self.local is not None:
+            return sha256_file(self.local / name)
+        return hashlib.sha256(self.read(name)).hexdigest()
 
     def array(self, name: str, sha256: str) -> np.ndarray:
         """An npy file, memory-mapped and read-only; ValueError when it is damaged."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lift.artefact import sha256_file
 from lift.place import Place
 from lift.store.commits import Commit, damaged
 from lift.store.shards import FOLDER, KEYS, TEXTS, VECTORS, file_names, to_unit, unpack_texts, widen
@@ -49,7 +48,7 @@ class Shard:
         """LiftError unless every file has its SHA-256."""
         for name, expected in zip(file_names(self.entry), self.entry["sha256"], strict=True):
             try:
-                found = sha256_file(self.place.file(name, expected))
+                found = self.place.sha256(name)
             except FileNotFoundError:
                 raise damaged(self.place, f"{name} is missing") from None
             if found != expected:
