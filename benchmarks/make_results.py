@@ -172,6 +172,54 @@ def speed_section(made: dict[str, Any]) -> list[str]:
     ]
 
 
+STORE_ROWS = (
+    ("bytes_per_row", "bytes a row, texts included"),
+    ("write_rows_per_second", "written, rows/s"),
+    ("write_rows_per_cpu_second", "written, rows per second of processor time"),
+    ("open_ms", "opened, ms"),
+    ("rows_per_second_by_row", "1,024 random rows, rows/s"),
+    ("rows_per_second_by_text", "1,024 random texts, rows/s"),
+    ("memory_bytes", "memory added by reading, MB"),
+)
+
+
+def store_section(made: dict[str, Any]) -> list[str]:
+    """The STORE beside Parquet and Lance."""
+    lines = ["## The STORE beside list<float32> Parquet (row groups of 100) and Lance", ""]
+    for shape, kinds in made["shapes"].items():
+        lift = kinds["lift"]
+        lines += [
+            f"{shape}; vectors and keys take {lift['vectors_and_keys_over_raw_float16']:.3f} of raw float16, texts "
+            f"{lift['texts_per_row']:.1f} bytes a row. Parquet: {kinds['parquet']['rows']:,} rows.",
+            "",
+        ]
+        rows = []
+        for key, label in STORE_ROWS:
+            scale = 1e6 if key == "memory_bytes" else 1
+            cells = [
+                f"{kinds[k][key] / scale:,.4g}" if key in kinds[k] else "–"
+                for k in ("lift", "parquet", "lance")
+            ]
+            ratios = [
+                f"{kinds[r][key]:.2f}" if key in kinds[r] else "–"
+                for r in ("lift_over_parquet", "lift_over_lance")
+            ]
+            rows.append([label, *cells, *ratios])
+        lines += [*table(["", "lift", "Parquet", "Lance", "lift/Parquet", "lift/Lance"], rows), ""]
+    load = made["machine"]["load"][0]
+    return [*lines, f"Load average at the end {load:.1f}: compare ratios. Versions {made['versions']}.", ""]
+
+
+def kills_section(made: dict[str, Any]) -> list[str]:
+    """What 200 kills did to STOREs."""
+    rows = [
+        [key.replace("_", " "), str(made[key])]
+        for key in made
+        if key.startswith(("rows_", "stores", "faults", "earlier"))
+    ]
+    return [f"## `lift embed` killed {made['kills']} times at random moments", "", *table(["", ""], rows), ""]
+
+
 def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
     """The short table of the README."""
     lines = []
@@ -205,6 +253,10 @@ def main() -> None:
         lines += speed_section(found["training_speed"])
     if "scenes_speed" in found:
         lines += ["## `lift scenes`", "", "```json", json.dumps(found["scenes_speed"], indent=1), "```", ""]
+    if "store_speed" in found:
+        lines += store_section(found["store_speed"])
+    if "embed_kills" in found:
+        lines += kills_section(found["embed_kills"])
     (HERE / "RESULTS.md").write_text("\n".join(lines), "utf-8")
     short = "\n".join(readme_lines(arms)).rstrip()
     text = README.read_text("utf-8")

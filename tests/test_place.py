@@ -89,14 +89,19 @@ def test_a_store_on_object_storage_is_one_on_disk(tmp_path: Path, cache: Path) -
     assert len(Place(url).names("shards")) == 3 and fetched > 0
 
 
-def test_a_changed_object_is_refused(tmp_path: Path) -> None:
+def test_a_changed_object_is_refused(tmp_path: Path, cache: Path) -> None:
     url = f"memory://{tmp_path.name}/store"
-    make_store(url, words(0, 5))
+    cached = make_store(url, words(0, 5))
+    cached.matrix()
     place = Place(url)
     [name] = [name for name in place.names("shards") if name.endswith("vectors.npy")]
     content = bytearray(place.read(f"shards/{name}"))
     content[-1] ^= 1
     place.write(f"shards/{name}", bytes(content))
+    with pytest.raises(LiftError, match="has changed since it was written"):
+        EmbeddingStore(url).check()  # though an intact copy is in the cache
+    for copy in cache.iterdir():
+        copy.unlink()
     with pytest.raises(LiftError, match="has changed since it was written"):
         EmbeddingStore(url).matrix()
 

@@ -196,3 +196,21 @@ def test_texts_are_packed_without_loss() -> None:
     assert unpack_texts(pack_texts(ODD)) == ODD and unpack_texts(pack_texts([])) == []
     with pytest.raises(ValueError, match="decompressed"):
         unpack_texts(b"no zstd")
+
+
+def test_keys_of_equal_leading_half_are_found_in_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real keys of this kind take a billion texts, so the leading halves are made equal here."""
+    from lift.store import planning, reading, writing
+
+    def narrow(texts: list[str]) -> np.ndarray:
+        keys = text_keys(texts)
+        keys[0] &= np.uint64(3)
+        return keys
+
+    for module in (planning, reading, writing):
+        monkeypatch.setattr(module, "text_keys", narrow)
+    store = make_store(tmp_path / "store", words(0, 40), shard_rows=40)
+    assert np.abs(store.vectors(words(0, 40)) - vectors_of(words(0, 40))).max() < 1e-3
+    assert not store.contains(words(40, 80)).any()

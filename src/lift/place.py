@@ -8,6 +8,7 @@ stores show an upload only when it is complete.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import mmap
 import os
@@ -64,8 +65,11 @@ class Place:
         content: bytes = self._system.cat_file(self._remote(name))
         return content
 
-    def write(self, name: str, *parts: Buffer) -> None:
-        """Write the file whole; several processes may write the same name, and the last one's bytes stay."""
+    def write(self, name: str, *parts: Buffer, sync_folder: bool = True) -> None:
+        """Write the file whole; several processes may write the same name, and the last one's bytes stay.
+
+        sync_folder: False leaves it to the next write into the same folder to make the name durable.
+        """
         if self.local is None:
             self._system.makedirs(self._remote(name).rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(self._remote(name), b"".join(bytes(part) for part in parts))
@@ -83,7 +87,8 @@ class Place:
         except OSError:  # a full disk, say: leave nothing behind
             temporary.unlink(missing_ok=True)
             raise
-        fsync_folder(path.parent)
+        if sync_folder:
+            fsync_folder(path.parent)
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly inside `folder`, sorted, without unfinished ones; empty when it is not there."""
@@ -165,6 +170,12 @@ class Place:
                 )
             fetched.replace(copy)
         return copy
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of what lies there now, whatever copy the cache may hold; FileNotFoundError when there is nothing."""
+        if self.local is not None:
+            return sha256_file(self.local / name)
+        return hashlib.sha256(self.read(name)).hexdigest()
 
     def array(self, name: str, sha256: str) -> np.ndarray:
         """An npy file, memory-mapped and read-only; ValueError when it is damaged."""

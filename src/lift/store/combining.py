@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +83,14 @@ class _Source:
         return keys, vectors, texts
 
 
+def _sources(lookup: Lookup) -> Iterator[_Source]:
+    """One source for each commit."""
+    start = 0
+    for commit in lookup.commits:
+        yield _Source(lookup.shards[start : start + len(commit.shards)])
+        start += len(commit.shards)
+
+
 def combine(
     lookups: Sequence[Lookup],
     place: Place,
@@ -103,15 +111,8 @@ def combine(
     for lookup in lookups:
         for shard in lookup.shards:
             shard.verify()  # a flipped bit must not get a fresh checksum
-    sources = []
-    for lookup in lookups:
-        rest = list(lookup.shards)
-        for commit in lookup.commits:
-            sources.append(_Source(rest[: len(commit.shards)]))
-            rest = rest[len(commit.shards) :]
-    ranges = max(
-        1, -(-rows // per_shard)
-    )  # hashes are spread evenly, so equal ranges hold about equally many
+    sources = [source for lookup in lookups for source in _sources(lookup)]
+    ranges = max(1, -(-rows // per_shard))  # hashes are spread evenly: equal ranges hold about equally many
     edges = [(1 << 64) * number // ranges for number in range(ranges + 1)]
     written = 0
     for low, high in itertools.pairwise(edges):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def check_vectors(vectors: np.ndarray, where: str) -> None:
         largest = np.abs(vectors.astype(np.int16)).max(-1) if vectors.size else np.zeros(0)
         bad = int((largest != 127).sum())
     else:
-        wide = vectors.astype(np.float32)
+        wide = vectors.astype(np.float32, copy=False)
         norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
         bad = int((~(np.abs(norms - 1) < NORM_TOLERANCE)).sum())  # written so that NaN counts as bad
     if bad:
@@ -79,9 +80,19 @@ def to_dtype(vectors: np.ndarray, dtype: str) -> np.ndarray:
     return np.rint(vectors / largest * 127).astype(np.int8)
 
 
+def widen(vectors: np.ndarray) -> np.ndarray:
+    """The same numbers as float32; 1,024 rows of 4096 float16 take numpy 5.7 ms and torch 0.8, to equal bits."""
+    if vectors.dtype != np.float16 or not vectors.flags.writeable:  # a mapped array: torch would warn
+        return vectors.astype(np.float32)
+    import torch
+
+    wide: np.ndarray = torch.from_numpy(vectors).float().numpy()
+    return wide
+
+
 def to_unit(vectors: np.ndarray) -> np.ndarray:
     """Stored vectors (n, D) brought back to unit length: float32 (n, D)."""
-    out = vectors.astype(np.float32)
+    out = widen(vectors)
     out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
     return out
 
@@ -90,7 +101,7 @@ def pack_texts(texts: Sequence[str]) -> bytes:
     """Texts as zstd-compressed JSON lines."""
     import pyarrow
 
-    lines = "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts).encode()
+    lines = "".join([encode_basestring(text) + "\n" for text in texts]).encode()
     packed: bytes = pyarrow.Codec("zstd", compression_level=ZSTD_LEVEL).compress(lines, asbytes=True)
     return packed
 
@@ -126,7 +137,7 @@ def write_shard(
         "bytes": [sum(len(part) for part in parts) for parts in contents],
     }
     for name, parts in zip(file_names(entry), contents, strict=True):
-        place.write(name, *parts)
+        place.write(name, *parts, sync_folder=False)  # the declaration that follows syncs it
     return entry
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from lift.artefact import sha256_file
 from lift.errors import LiftError
 from lift.place import Place
 from lift.store.commits import (
@@ -57,7 +56,7 @@ class RunFiles:
             side = read_json(self.place, self._side(number))
             entry = side["entry"]
             for name, expected in zip(file_names(entry), entry["sha256"], strict=True):
-                if sha256_file(self.place.file(name, expected)) != expected:
+                if self.place.sha256(name) != expected:
                     return None
         except (FileNotFoundError, LiftError):
             return None
