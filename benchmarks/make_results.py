@@ -191,9 +191,14 @@ def embed_section(made: dict[str, Any]) -> list[str]:
             rows.append([name, *cells, f"{arm['min_cosine']:.5f}"])
         header = ["", "texts per CPU second", "texts/s", "ratio, CPU", "ratio, clock", "lowest cosine"]
         lines += [*table(header, rows), ""]
-    if "remark" in made:
-        lines += [made["remark"], ""]
-    return [*lines, f"Machine {made['machine']}, versions {made['versions']}.", ""]
+    settings = ", ".join(f"{key} {value}" for key, value in made["settings"].items())
+    lines += [
+        "On a busy machine read the CPU times: the arms take turns, but a turn may get more of the cores than the next.",
+        "",
+        f"Settings: {settings}. Machine {made['machine']}, versions {made['versions']}.",
+        "",
+    ]
+    return lines
 
 
 def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
