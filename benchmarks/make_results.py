@@ -193,7 +193,7 @@ def embed_section(made: dict[str, Any]) -> list[str]:
         lines += [*table(header, rows), ""]
     settings = ", ".join(f"{key} {value}" for key, value in made["settings"].items())
     lines += [
-        "On a busy machine read the CPU times: the arms take turns, but a turn may get more of the cores than the next.",
+        "On a busy machine read the CPU times: a turn may get more of the cores than the next.",
         "",
         f"Settings: {settings}. Machine {made['machine']}, versions {made['versions']}.",
         "",
