@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -220,6 +221,34 @@ def kills_section(made: dict[str, Any]) -> list[str]:
     return [f"## `lift embed` killed {made['kills']} times at random moments", "", *table(["", ""], rows), ""]
 
 
+def embed_section(made: dict[str, Any]) -> list[str]:
+    """Ratio of each arm to SentenceTransformer on the same list."""
+    lines = ["## Text vectors: the built-in encoder against `SentenceTransformer.encode(batch_size=32)`", ""]
+    for kind, found in made["lists"].items():
+        rounds = made["settings"]["rounds"]
+        lines += [
+            f"{found['texts']:,} {kind} texts of {found['tokens_mean']:.0f} tokens, {rounds} rounds in turn, "
+            f"{made['settings']['threads']} thread(s), load average {found['load_average'][0]:.0f}; tokenising is "
+            f"{found['tokenising_share_of_bf16_cpu']:.1%} of the bf16 time:",
+            "",
+        ]
+        rows = []
+        for name, arm in found["arms"].items():
+            cells = [f"{median(arm[f'texts_per_second_{clock}']):.0f}" for clock in ("cpu", "wall")]
+            cells += [f"{arm[f'ratio_{clock}_median']:.2f}" for clock in ("cpu", "wall")]
+            rows.append([name, *cells, f"{arm['min_cosine']:.5f}"])
+        header = ["", "texts per CPU second", "texts/s", "ratio, CPU", "ratio, clock", "lowest cosine"]
+        lines += [*table(header, rows), ""]
+    settings = ", ".join(f"{key} {value}" for key, value in made["settings"].items())
+    lines += [
+        "On a busy machine read the CPU times: a turn may get more of the cores than the next.",
+        "",
+        f"Settings: {settings}. Machine {made['machine']}, versions {made['versions']}.",
+        "",
+    ]
+    return lines
+
+
 def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
     """The short table of the README."""
     lines = []
@@ -251,6 +280,8 @@ def main() -> None:
         lines += step_section(found["step_cost"])
     if "training_speed" in found:
         lines += speed_section(found["training_speed"])
+    if "embed_speed" in found:
+        lines += embed_section(found["embed_speed"])
     if "scenes_speed" in found:
         lines += ["## `lift scenes`", "", "```json", json.dumps(found["scenes_speed"], indent=1), "```", ""]
     if "store_speed" in found:

@@ -22,6 +22,12 @@ def test_batches_by_hand() -> None:
     assert lists(token_batches(COUNTS, most_tokens=12, most_texts=10)) == [[1, 3, 6], [4, 0], [2], [5]]
     assert lists(token_batches(COUNTS, most_tokens=1000, most_texts=3)) == [[1, 3, 6], [4, 0, 2], [5]]
     assert lists(token_batches(COUNTS, most_tokens=1, most_texts=9)) == [[1], [3], [6], [4], [0], [2], [5]]
+    # A third of the batch is worth giving up for no padding, two thirds are not.
+    assert lists(token_batches(np.array([3, 4, 3, 4, 4]), most_tokens=99, most_texts=3)) == [
+        [0, 2],
+        [1, 3, 4],
+    ]
+    assert lists(token_batches(np.array([3, 4, 4, 4]), most_tokens=99, most_texts=3)) == [[0, 1, 2], [3]]
     assert token_batches(np.zeros(0, np.int64), most_tokens=8, most_texts=8) == []
     assert lists(token_batches(np.array([0, 0]), most_tokens=8, most_texts=8)) == [[0, 1]]
 

@@ -75,7 +75,6 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._separator = int(self._tokenizer.token_to_id("[SEP]"))
         self._model = PackedBert(self.folder, dtype=self.dtype, device=device)
 
     @cached_property
@@ -110,9 +109,8 @@ class MiniLM:
     @torch.inference_mode()
     def encode_tokens(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
         """Unit vectors float32 (n, 384) of one batch of `tokenise`'s rows; beyond 256 tokens they are cut off."""
-        cut = [
-            list(row) if len(row) <= MAX_TOKENS else [*row[: MAX_TOKENS - 1], self._separator] for row in rows
-        ]
+        # the last token is [SEP]
+        cut = [list(row) if len(row) <= MAX_TOKENS else [*row[: MAX_TOKENS - 1], row[-1]] for row in rows]
         order = sorted(range(len(cut)), key=lambda i: len(cut[i]))
         vectors = np.zeros((len(cut), self.dim), np.float32)
         if cut:

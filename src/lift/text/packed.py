@@ -47,6 +47,8 @@ def onednn_pays(dtype: torch.dtype) -> bool:
     """Whether this CPU and this PyTorch take reordered weights of `dtype`; bfloat16 needs AVX-512 for that."""
     if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():
         return False
+    if not all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")):
+        return False  # not public: another PyTorch may have renamed them
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
