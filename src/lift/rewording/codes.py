@@ -77,7 +77,7 @@ def part_number(text: str) -> list[Draft]:
     ]
     for start, end in spans:
         runs = list(_DIGITS.finditer(text, start, end))
-        longest = max(runs, key=lambda run: run.end() - run.start())
+        longest = max(reversed(runs), key=lambda run: run.end() - run.start())
         at, digits = longest.start(), longest[0]
         swaps = [
             i for i in range(len(digits) - 1) if digits[i] != digits[i + 1] and (i > 0 or digits[1] != "0")

@@ -156,7 +156,8 @@ def kind_of_thing(sentence: Sentence) -> list[Draft]:
             continue
         plural = word != single
         if word in ("fish", "sheep", "deer") or (
-            before in ("soccer", "tennis", "stuffed", "toy", "golden", "bald", "male", "female", "striped")
+            before
+            in ("hot", "soccer", "tennis", "stuffed", "toy", "golden", "bald", "male", "female", "striped")
         ):
             continue
         for other in OTHERS[single]:

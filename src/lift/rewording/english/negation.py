@@ -18,9 +18,12 @@ from lift.rewording.english.words import (
     VERB_OF_GERUND,
     VERB_OF_THIRD,
     listed,
+    third_person,
 )
 
-_NOT_NEGATED: Final = frozenset(listed("not n't never no only just also still all each every both"))
+_NOT_NEGATED: Final = frozenset(
+    listed("not n't never no only just also still all each every both some most any few many")
+)
 
 
 _HABITS: Final = frozenset(
@@ -102,9 +105,19 @@ def _undone(sentence: Sentence) -> list[Draft]:
             if (sentence.at(i - 1) == "is" and plural) or (low[head] not in PLURALS and not plural):
                 return []
             return [[(sentence.starts[i], sentence.ends[i], "some" if plural else article_of(low[i + 1]))]]
+        if word == "not" and sentence.at(i - 1) in ("does", "do") and sentence.at(i + 1).isalpha():
+            return [[(sentence.starts[i - 1], sentence.ends[i + 1], _affirmed(sentence, i))]]
         if word in ("not", "never", "no", "nobody", "nothing", "none") or word.endswith("n't"):
             return []
     return []
+
+
+def _affirmed(sentence: Sentence, i: int) -> str:
+    """ "does not run" -> "runs", "do not run" -> "run": the verb after the "not" at word i."""
+    verb = sentence.low[i + 1]
+    if sentence.low[i - 1] == "do":
+        return verb
+    return {"have": "has", "go": "goes", "do": "does"}.get(verb) or third_person(verb)
 
 
 def _noun_after(sentence: Sentence, i: int) -> int:
@@ -153,7 +166,7 @@ def _denied_be(sentence: Sentence, i: int) -> Draft:
     """ "There is a" -> "There is no", "there is at least one" -> "there is no", "is" -> "is not"."""
     low = sentence.low
     after, rest = sentence.at(i + 1), low[i + 1 :]
-    if i == 0 or not after or after in ("n't", "there", "it") or not after[0].isalnum():
+    if i == 0 or not after or after in ("n't", "there", "it") or not after[0].isalnum() or "least" in low[:i]:
         return []
     if low[i - 1] == "there":
         if "and" in rest and any(word in BE for word in rest):

@@ -133,6 +133,8 @@ def _swapped_roles(sentence: Sentence) -> list[Draft]:
         second = sentence.phrase(at)
         if second is None or sentence.at(second.last + 1) in ("of", "and", "or", "'s"):
             continue
+        if sentence.at(i - 1) in ("is", "are") and second.article == "the":
+            return []  # "there is the table on a key"
         if _may_swap(sentence, first, second, needs):
             draft = _exchange(sentence, (first.first, first.last), (second.first, second.last))
             return [draft] if draft else []
@@ -207,6 +209,8 @@ def _swapped_clauses(sentence: Sentence) -> list[Draft]:
         if word in ("while", "whilst", "as") and i > 2:
             first, second = sentence.phrase(0), sentence.phrase(i + 1)
             if first is None or second is None or first.plural != second.plural:
+                return []
+            if any(sentence.low.count(sentence.low[p.last]) > 1 for p in (first, second)):
                 return []
             heads = [SINGULAR_OF.get(sentence.low[p.last], sentence.low[p.last]) for p in (first, second)]
             verbs = [verb_at(sentence, p.last + 1) for p in (first, second)]

@@ -61,14 +61,14 @@ def _is_side(sentence: Sentence, i: int) -> bool:
     word, before, after = sentence.low[i], sentence.at(i - 1), sentence.at(i + 1)
     if word not in ("left", "right"):
         return True
-    if sentence.is_name(i) or after == "away":
+    if sentence.is_name(i) or after in ("away", "to"):
         return False
     closed = (
         not after
         or not after[0].isalnum()
         or after in PREPOSITIONS
         or after in LINKS
-        or after in ("is", "are", "has")
+        or after in ("is", "are", "has", "looks")
     )
     if (
         before in ("the", "to", "on", "from", "top", "bottom", "upper", "lower")

@@ -127,11 +127,15 @@ _LONG: Final = {short: long for long, short in _SHORT.items() if short not in ("
 
 _CONTRACTION: Final = re.compile(rf"\b(?:{'|'.join([*_SHORT, *_LONG])})\b(?! not\b)", re.IGNORECASE)
 
+_MARKS: Final = re.compile(
+    r"['’]|\bnot\b|cannot|here is|t is", re.IGNORECASE
+)  # without these there is nothing to find
+
 
 def contraction(sentence: Sentence) -> list[Draft]:
     """ "is not" -> "isn't", "there's" -> "there is"."""
     drafts: list[Draft] = []
-    if "is" not in sentence.text and "n" not in sentence.text:
+    if not _MARKS.search(sentence.text):
         return drafts
     for match in _CONTRACTION.finditer(sentence.text.replace("’", "'")):
         said = match[0].lower()
@@ -151,8 +155,8 @@ def figure(sentence: Sentence) -> list[Draft]:
         before, after = sentence.at(i - 1), sentence.at(i + 1)
         if (
             sentence.is_name(i)
-            or after in ("-", "/", "of", ":", "%")
-            or before in ("-", "/", "number", "no", "#", "$")
+            or after in ("-", "/", "of", "or", "to", ":", "%")
+            or before in ("-", "/", "or", "to", "number", "no", "#", "$")
         ):
             continue
         counts = after in ADJECTIVES or after in SINGULAR_OF or after in PLURALS

@@ -109,7 +109,8 @@ _DENIALS: Final = (
     ("がいない", "がいる"), ("はない", "がある"),
     ("できない", "できる"), ("しない", "する"), ("れない", "れる"), ("不合格", "合格"), ("不良品", "良品"),
     ("異常なし", "異常あり"), ("なし", "あり"),
-    ("無し", "有り"), ("不可", "可"), ("なかった", "あった"),
+    ("無し", "有り"), ("不可", "可"), ("ていなかった", "ていた"), ("でいなかった", "でいた"), ("しなかった", "した"), ("がなかった", "があった"),
+    ("されなかった", "された"), ("られなかった", "られた"), ("ではなかった", "だった"),
     ("ありました", "ありませんでした"), ("いました", "いませんでした"), ("ました", "ませんでした"),
     ("でした", "ではありませんでした"),
     ("ています", "ていません"), ("でいます", "でいません"), ("ます", "ません"),
@@ -145,7 +146,7 @@ _MUST: Final = re.compile(
 )
 
 
-_PLEASE_NOT: Final = re.compile(rf"([{KANJI}{KATAKANA}])してください{ENDS}")
+_PLEASE_NOT: Final = re.compile(rf"[{KANJI}{KATAKANA}](し|[えけせねめれげぜべ]|(?<=見))てください{ENDS}")
 
 
 def negation(text: str) -> list[Draft]:
@@ -154,7 +155,7 @@ def negation(text: str) -> list[Draft]:
         return []
     drafts: list[Draft] = []
     for match in _PLEASE_NOT.finditer(text):
-        drafts.append([(match.start() + 1, match.end(), "しないでください")])
+        drafts.append([(match.end(1), match.end(), "ないでください")])
     for match in _DENIABLE.finditer(text):
         if match[0] in ("てください",):
             continue
