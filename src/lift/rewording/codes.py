@@ -23,7 +23,7 @@ UNITS: Final = {
 _SYMBOLS: Final = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 # Not "x 4 m": a bare "m", "g", "l", "t", "A" or "V" counts too, but never as the beginning of a word or of "5 A 3".
 _UNIT: Final = re.compile(
-    rf"(?<![A-Za-z0-9_.,/-])(\d+(?:[.,]\d+)*)([ \u00a0]?)({_SYMBOLS})(?![A-Za-z0-9²³/'’-]| \d)"
+    rf"(?<![A-Za-z0-9_.,/-])(\d+(?:[.,]\d+)*)([ \u00a0]?)({_SYMBOLS})(?![A-Za-z0-9²³/'’·・-]| \d)"
 )
 _RANGE: Final = re.compile(r"[-–~〜]\s*$")
 _NOT_UNITS: Final = frozenset({"5G", "4G", "3G", "2G", "3D", "2D"})

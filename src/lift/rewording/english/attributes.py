@@ -16,6 +16,7 @@ from lift.rewording.english.words import (
     COUNTERPARTS,
     DETERMINERS,
     MADE_ANEW,
+    MADE_OF_ANYTHING,
     MATERIALS,
     MATERIALS_ALIKE,
     NUMBER_OF,
@@ -60,16 +61,7 @@ def _other_attributes(sentence: Sentence, i: int, word: str, said: frozenset[str
             else []
         )
     if word in MATERIALS:
-        fits = i + 1 == head_place(sentence, i) and head not in (
-            "wall",
-            "rock",
-            "stone",
-            "road",
-            "path",
-            "plane",
-            "duck",
-            "fire",
-        )
+        fits = i + 1 == head_place(sentence, i) and SINGULAR_OF.get(head, head) in MADE_OF_ANYTHING
         alike = [word, *MATERIALS_ALIKE.get(word, "").split()]
         return [new for new in MADE_ANEW if new not in alike and new not in said] if fits else []
     if word in OPPOSITES:

@@ -10,6 +10,7 @@ from lift.rewording.english.sentence import Phrase, Sentence
 from lift.rewording.english.words import (
     ADJECTIVES,
     ALIKE,
+    ANIMATE,
     BE,
     DETERMINERS,
     GERUNDS,
@@ -95,7 +96,7 @@ def aspect(sentence: Sentence) -> list[Draft]:
     subject = _subject(sentence)
     if subject is None:
         return []
-    at = subject.last + 1
+    at = _verb_place(sentence, subject.last + 1)
     word, after = sentence.at(at), sentence.at(at + 1)
     rest = sentence.low[at + 1 :]
     if word in ("is", "are") and after in VERB_OF_GERUND and (word == "are") == subject.plural:
@@ -127,6 +128,16 @@ def aspect(sentence: Sentence) -> list[Draft]:
     ]
 
 
+def _verb_place(sentence: Sentence, start: int) -> int:
+    """Where the verb of the first subject stands: at `start`, or at the first "is" when no other clause begins."""
+    for at in range(start, len(sentence.low)):
+        if sentence.low[at] in BE:
+            return at
+        if sentence.low[at] in LINKS or sentence.low[at] == ",":
+            break
+    return start
+
+
 def _subject(sentence: Sentence) -> Phrase | None:
     """The noun phrase that the sentence begins with, when it is someone or something counted."""
     subject = sentence.phrase(0)
@@ -136,16 +147,10 @@ def _subject(sentence: Sentence) -> Phrase | None:
     return subject if head in PLURALS or head in SINGULAR_OF else None
 
 
-def _unknown_verb(sentence: Sentence, i: int) -> bool:
-    """Whether an unknown word in -s follows a noun: "a boy wearing a shirt appears"."""
+def _may_be_verb(sentence: Sentence, i: int) -> bool:
+    """Whether the word is an unknown one in -s: "a boy wearing a shirt appears"."""
     word = sentence.low[i]
-    return (
-        word.endswith("s")
-        and not word.endswith("ss")
-        and not sentence.is_noun(i)
-        and sentence.is_noun(i - 1)
-        and word not in _NO_VERBS
-    )
+    return word[-1] == "s" and word[-2:] != "ss" and not sentence.is_noun(i) and word not in _NO_VERBS
 
 
 _NO_VERBS: Final = frozenset(
@@ -186,10 +191,43 @@ def frame(sentence: Sentence) -> list[Draft]:
     ):
         return [[(sentence.starts[0], sentence.ends[at], there)]]
     finite = any(word in BE or word in VERB_OF_THIRD or word in ("has", "have") for word in low[at:])
-    finite = finite or any(_unknown_verb(sentence, i) for i in range(at + 1, len(low)))
-    if sentence.at(at) in VERB_OF_GERUND and not finite:
+    told = sentence.at(at) in VERB_OF_GERUND
+    finite = finite or any(
+        _may_be_verb(sentence, i) and (not told or sentence.is_noun(i - 1)) for i in range(at, len(low))
+    )
+    if subject.plural:
+        finite = finite or any(word in PLAIN_VERBS for word in low[at:])
+    if finite or any(word.endswith("ed") and sentence.is_noun(i - 1) for i, word in enumerate(low)):
+        return []
+    if told or sentence.at(at) in ("in", "on", "with", "near", "behind", "of"):
         return [[(sentence.starts[0], sentence.ends[at - 1], there)]]
     return []
+
+
+_GARMENTS: Final = frozenset(
+    listed(
+        "shirt jacket coat dress hat cap helmet sweater vest suit uniform costume skirt jeans shorts pants t-shirt "
+        "hoodie sweatshirt swimsuit bikini outfit jersey"
+    )
+)
+
+
+def wearing(sentence: Sentence) -> list[Draft]:
+    """ "a man wearing a red hat" <-> "a man in a red hat"."""
+    drafts = []
+    for i, word in enumerate(sentence.low):
+        before = sentence.at(i - 1)
+        if word not in ("wearing", "in") or SINGULAR_OF.get(before, before) not in ANIMATE:
+            continue
+        garment = sentence.phrase(i + 1)
+        if garment is None or garment.article == "the" or not (garment.article or garment.plural):
+            continue
+        worn = SINGULAR_OF.get(sentence.low[garment.last], sentence.low[garment.last]) in _GARMENTS
+        if worn and not (
+            sentence.at(garment.last + 1) == "and" and sentence.at(garment.last + 2) in VERB_OF_GERUND
+        ):
+            drafts.append(sentence.replace(i, i, "in" if word == "wearing" else "wearing"))
+    return drafts
 
 
 def fronting(sentence: Sentence) -> list[Draft]:

@@ -77,6 +77,8 @@ def _may_rename(sentence: Sentence, first: int, last: int, new: str) -> bool:
         return (
             after not in ("rope", "jack", "jacks", "castle", "up", "and", "ramp", "on")
             and not sentence.is_noun(last + 1)
+            and after not in DETERMINERS
+            and after not in POSSESSIVES
             and before not in ("long", "high", "show", "ski", "bungee", "rope", "for")
         )
     if word in ("bike", "bikes"):

@@ -71,23 +71,24 @@ SIMILAR_OBJECTS: Final = (
     ("house", "church", "barn", "tent"),
     ("bolt", "nut", "washer", "spring", "gear", "bracket"),
     ("resistor", "capacitor", "diode", "connector", "switch", "fuse"),
-    ("camera", "phone", "laptop", "radio"),
+    ("phone", "laptop", "radio"),
     ("tree", "bush", "flower", "mushroom"),
 )  # fmt: skip
 MORE_OBJECTS: Final = listed(
-    "crack scratch dent defect gap mark stain burr leak seal boat van kayak bridge castle jug shoe boot glove sock sofa desk shelf roof block box tower item "
-    "object toy bag backpack basket tray bin drawer carpet rug mat pillow blanket towel fence wall "
-    "gate building sidewalk road path trail lawn park pool lake river ocean sea stream pond mountain "
-    "hill cliff rock stone log branch leaf ledge railing ladder ramp step staircase platform stage "
-    "dock pier court playground yard garden forest city town kitchen room store shop restaurant "
-    "market tunnel cave hole net sign pole flag statue fountain waterfall wave puddle train plane "
-    "airplane helicopter kite sled snowboard surfboard trampoline hammock stroller wheelchair cart "
-    "wagon wheel tire hurdle obstacle helmet cap mask costume uniform vest suit collar leash muzzle "
-    "glass bun sandwich cake pizza banner poster screen cable plug socket panel part label package "
-    "lid cover plank pipe tube screw nail valve pump motor battery star heart moon sun cloud airport "
-    "station corner floor ceiling counter cupboard oven fridge sink bathtub microphone bat racket "
-    "saddle fire snowman hydrant barrel crate column pillar line circuit board picnic shore fish mug "
-    "pan pot pen pencil ruler orange mango cabbage onion pepper garlic lime loaf carton jar tin can"
+    "t-shirt hoodie sweatshirt swimsuit bikini outfit jersey crack scratch dent defect gap mark stain burr "
+    "leak seal camera boat van kayak bridge castle jug shoe boot glove sock sofa desk shelf roof block box "
+    "tower item object toy bag backpack basket tray bin drawer carpet rug mat pillow blanket towel fence wall "
+    "gate building sidewalk road path trail lawn park pool lake river ocean sea stream pond mountain hill "
+    "cliff rock stone log branch leaf ledge railing ladder ramp step staircase platform stage dock pier court "
+    "playground yard garden forest city town kitchen room store shop restaurant market tunnel cave hole net "
+    "sign pole flag statue fountain waterfall wave puddle train plane airplane helicopter kite sled snowboard "
+    "surfboard trampoline hammock stroller wheelchair cart wagon wheel tire hurdle obstacle helmet cap mask "
+    "costume uniform vest suit collar leash muzzle glass bun sandwich cake pizza banner poster screen cable "
+    "plug socket panel part label package lid cover plank pipe tube screw nail valve pump motor battery star "
+    "heart moon sun cloud airport station corner floor ceiling counter cupboard oven fridge sink bathtub "
+    "microphone bat racket saddle fire snowman hydrant barrel crate column pillar line circuit board picnic "
+    "shore fish mug pan pot pen pencil ruler orange mango cabbage onion pepper garlic lime loaf carton jar "
+    "tin can"
 )
 MASS: Final = listed(
     "water snow grass sand dirt mud ice air sky ground food milk juice coffee tea bread cheese beer "
@@ -185,6 +186,14 @@ MATERIALS_ALIKE: Final = {
     "metal": "steel", "steel": "metal", "stone": "brick concrete", "brick": "stone concrete", "concrete": "stone brick",
     "paper": "cardboard", "cardboard": "paper", "plastic": "rubber glass", "rubber": "plastic", "glass": "plastic",
 }  # fmt: skip
+# What may be of any material that MADE_ANEW names; a jacket may not.
+MADE_OF_ANYTHING: Final = frozenset(
+    listed(
+        "bench table chair fence bridge door gate box bucket wall roof shelf tower railing ladder ramp platform stage "
+        "dock pier pole statue fountain column pillar counter cupboard barrel crate floor step staircase bowl plate "
+        "cup spoon plank cover lid case tray bin frame pipe tube horse house barn block boat structure"
+    )
+)
 # What a thing of some material may be made of instead, so that it stays a thing one can think of.
 MADE_ANEW: Final = ("wooden", "metal", "plastic", "glass", "concrete")
 MORE_ADJECTIVES: Final = listed(

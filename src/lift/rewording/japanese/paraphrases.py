@@ -6,7 +6,18 @@ import re
 from typing import Final
 
 from lift.rewording.change import Draft
-from lift.rewording.japanese.words import COUNTERS, DIGITS, ENDS, KANJI, KATAKANA, NOUN, OPENS, PHRASE, any_of
+from lift.rewording.japanese.words import (
+    COUNTERS,
+    DIGITS,
+    ENDS,
+    KANJI,
+    KATAKANA,
+    NOUN,
+    NOUN_DONE,
+    OPENS,
+    PHRASE,
+    any_of,
+)
 
 # Spellings and words that say the same: (pattern, replacement).
 _SYNONYMS: Final = tuple(
@@ -72,14 +83,17 @@ _ENDS_PLAIN: Final = {
     "でいません": "でいない", "がありません": "がない",
     "がいません": "がいない", "はありません": "はない", "ています": "ている", "でいます": "でいる",
     "があります": "がある", "がいます": "がいる", "にあります": "にある",
-    "にいます": "にいる", "されます": "される", "されました": "された", "しました": "した", "します": "する",
+    "にいます": "にいる", "されます": "される", "されました": "された", "しました": "した",
     "できます": "できる", "できません": "できない",
     "ていました": "ていた", "でいました": "でいた", "がありました": "があった", "個あります": "個ある",
     "本あります": "本ある", "枚あります": "枚ある",
     "台あります": "台ある", "人います": "人いる", "匹います": "匹いる",
 }  # fmt: skip
 _ENDS_POLITE: Final = {plain: polite for polite, plain in _ENDS_PLAIN.items()} | {"である": "です"}
+del _ENDS_POLITE["した"]  # only the one of "確認した", not that of "でした" and "割れました"
 _ENDINGS: Final = re.compile(rf"(?:{any_of([*_ENDS_PLAIN, *_ENDS_POLITE])}){ENDS}")
+_DONE: Final = re.compile(rf"(?<=[{KANJI}{KATAKANA}])した{ENDS}")
+_DOES: Final = re.compile(rf"{NOUN_DONE}(?:する|します){ENDS}")
 _COPULA: Final = re.compile(rf"(?<=[{KANJI}{KATAKANA}A-Za-z0-9℃%％²³])(です|だ){ENDS}")
 _ADJECTIVE: Final = re.compile(rf"(?<=[{KANJI}きさしるか]い)です{ENDS}")
 
@@ -89,6 +103,8 @@ def politeness(text: str) -> list[Draft]:
     draft: Draft = []
     for match in _ENDINGS.finditer(text):
         draft.append((*match.span(), _ENDS_PLAIN.get(match[0]) or _ENDS_POLITE[match[0]]))
+    draft += [(*match.span(), "しました") for match in _DONE.finditer(text)]
+    draft += [(*match.span(), "します" if match[0] == "する" else "する") for match in _DOES.finditer(text)]
     for match in _COPULA.finditer(text):
         if not any(start <= match.start() < end for start, end, _ in draft):
             draft.append((*match.span(1), "だ" if match[1] == "です" else "です"))

@@ -29,8 +29,9 @@ _VALUE: Final = rf"(?<![\d.,．第約{DIGITS}百千万A-Za-z~〜～\-])(\d{{1,4}
 
 
 _NOT_EXACT: Final = (
-    r"(?!目|以上|以下|未満|程度|ほど|くらい|ぐらい|前後|ずつ|ひとり|[~〜～\-]|一|用|分|性|員|気|形|物|口|数)"
-)
+    r"(?!目|以上|以下|未満|程度|ほど|くらい|ぐらい|前後|ずつ|ひとり|[~〜～\-]|"
+    r"一|用|分|性|員|気|形|物|口|数)"
+)  # fmt: skip
 
 
 _COUNTED: Final = re.compile(rf"{_VALUE}({any_of(COUNTERS)}){_NOT_EXACT}")
@@ -44,7 +45,10 @@ _MEASURED: Final = re.compile(
 def number(text: str) -> list[Draft]:
     """Another number of things or another value: "2個" -> "3個", "二人" -> "三人", "10mm" -> "20mm"."""
     drafts: list[Draft] = []
-    for match in _COUNTED.finditer(text):
+    counted = (
+        () if "のうち" in text else _COUNTED.finditer(text)
+    )  # "二つのうち一つ": one number bounds the other
+    for match in counted:
         said = match[1]
         if match[2] == "つ" and ((said.isdigit() and int(said) > 9) or said == "十"):
             continue

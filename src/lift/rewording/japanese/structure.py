@@ -16,6 +16,7 @@ from lift.rewording.japanese.words import (
     KANJI,
     KATAKANA,
     NOUN,
+    NOUN_DONE,
     OPENS,
     OPPOSITES,
     PEOPLE,
@@ -109,7 +110,8 @@ _DENIALS: Final = (
     ("がいない", "がいる"), ("はない", "がある"),
     ("できない", "できる"), ("しない", "する"), ("れない", "れる"), ("不合格", "合格"), ("不良品", "良品"),
     ("異常なし", "異常あり"), ("なし", "あり"),
-    ("無し", "有り"), ("不可", "可"), ("ていなかった", "ていた"), ("でいなかった", "でいた"), ("しなかった", "した"), ("がなかった", "があった"),
+    ("無し", "有り"), ("不可", "可"), ("ていなかった", "ていた"), ("でいなかった", "でいた"),
+    ("しなかった", "した"), ("がなかった", "があった"),
     ("されなかった", "された"), ("られなかった", "られた"), ("ではなかった", "だった"),
     ("ありました", "ありませんでした"), ("いました", "いませんでした"), ("ました", "ませんでした"),
     ("でした", "ではありませんでした"),
@@ -119,7 +121,6 @@ _DENIALS: Final = (
     ("にある", "にない"), ("にいる", "にいない"), ("ていた", "ていなかった"), ("でいた", "でいなかった"),
     ("があった", "がなかった"), ("がいた", "がいなかった"), ("できる", "できない"),
     ("される", "されない"), ("られる", "られない"), ("された", "されなかった"), ("する", "しない"),
-    ("した", "しなかった"),
     ("異常あり", "異常なし"), ("あり", "なし"), ("有り", "無し"), ("不合格", "合格"), ("合格", "不合格"),
     ("良品", "不良品"),
 )  # fmt: skip
@@ -133,6 +134,7 @@ _DENIABLE: Final = re.compile(
 )
 
 
+_DONE: Final = re.compile(rf"{NOUN_DONE}した{ENDS}")
 _COPULA: Final = re.compile(rf"(?<=[{KANJI}{KATAKANA}A-Za-z0-9℃%％²³])(です|だ){ENDS}")
 
 
@@ -162,6 +164,8 @@ def negation(text: str) -> list[Draft]:
         if match[0] == "可" and match.start() and text[match.start() - 1] == "不":
             continue
         drafts.append([(*match.span(), _DENIED[match[0]])])
+    for match in _DONE.finditer(text):
+        drafts.append([(*match.span(), "しなかった")])
     for match in _COPULA.finditer(text):
         drafts.append([(*match.span(1), "ではありません" if match[1] == "です" else "ではない")])
     for match in _ADJECTIVE.finditer(text):
