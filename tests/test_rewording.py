@@ -105,3 +105,12 @@ def test_surface_only_where_nothing_else_applies() -> None:
         kinds = [change.kind for change in paraphrases(text)]
         assert kinds == ["surface"] or "surface" not in kinds
     assert list(PARAPHRASES)[-1] == "surface"
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", ".", "and", "a", "not", "5", "² ٣ ① № 5²", "-", "''", "の", "5cm5cm5cm", "there is", "in the", "\n\n", "A" * 5000]
+)  # fmt: skip
+def test_scraps_are_no_trouble(text: str) -> None:
+    for language in (None, "en", "ja"):
+        for change in (*minimal_changes(text, language=language), *paraphrases(text, language=language)):
+            assert change.text != text

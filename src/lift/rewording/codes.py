@@ -8,7 +8,7 @@ from typing import Final
 from lift.rewording.change import Draft
 
 # Per row: symbols that measure the same thing, each with what stands in its place.
-UNITS: Final = {
+UNITS: Final[dict[str, str]] = {
     "mm": "cm", "cm": "mm", "m": "cm", "km": "m", "μm": "mm", "µm": "mm", "mg": "g", "g": "kg", "kg": "g", "t": "kg",
     "ml": "l", "mL": "L", "l": "ml", "L": "mL", "dl": "l", "cl": "l", "V": "kV", "kV": "V", "mV": "V",
     "A": "mA", "mA": "A",
@@ -20,6 +20,14 @@ UNITS: Final = {
     "rpm": "rps",
     "㎜": "㎝", "㎝": "㎜", "㎏": "㎎", "㎎": "㎏",
 }  # fmt: skip
+for _long, _short in (
+    ("centimetre", "millimetre"), ("centimeter", "millimeter"), ("metre", "centimetre"), ("meter", "centimeter"),
+    ("kilometre", "metre"), ("kilometer", "meter"), ("kilogram", "gram"), ("litre", "millilitre"),
+    ("liter", "milliliter"), ("kilovolt", "volt"), ("kilowatt", "watt"),
+):  # fmt: skip
+    UNITS.update({_long: _short, _long + "s": _short + "s"})
+    UNITS.setdefault(_short, _long)
+    UNITS.setdefault(_short + "s", _long + "s")
 _SYMBOLS: Final = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 # Not "x 4 m": a bare "m", "g", "l", "t", "A" or "V" counts too, but never as the beginning of a word or of "5 A 3".
 _UNIT: Final = re.compile(

@@ -43,7 +43,7 @@ PARAPHRASES: Final[dict[str, Rules]] = {
     "coordination": Rules(clauses.coordination, reworded.coordination),
     "aspect": Rules(clauses.aspect, None),
     "frame": Rules(clauses.frame, reworded.frame),
-    "wearing": Rules(clauses.wearing, None),
+    "wearing": Rules(synonyms.wearing, None),
     "fronting": Rules(clauses.fronting, None),
     "passive": Rules(clauses.passive, None),
     "contraction": Rules(synonyms.contraction, None),

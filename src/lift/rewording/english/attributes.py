@@ -77,7 +77,7 @@ def _other_colours(sentence: Sentence, i: int, word: str, said: frozenset[str]) 
     """Colours that this one is not, where it is a colour: "red hat", "is red", "in red"; not "orange juice"."""
     before, after = sentence.at(i - 1), sentence.at(i + 1)
     if (
-        before.endswith("ish")
+        before.endswith(("ish", "navy"))
         or after in SORTS
         or after in ("-", "/", "&")
         or sentence.is_name(i + 1)
@@ -100,7 +100,7 @@ def _other_colours(sentence: Sentence, i: int, word: str, said: frozenset[str]) 
     ):
         return []
     shut = set(ALIKE[word].split()) | said
-    if before in ("dark", "light", "bright", "pale", "deep"):
+    if before in ("dark", "light", "bright", "pale", "deep", "navy"):
         shut |= {"black", "white", "grey"}
     return [new for new in COLOURS if new != word and new not in shut]
 
@@ -151,6 +151,11 @@ def kind_of_thing(sentence: Sentence) -> list[Draft]:
             before
             in ("hot", "soccer", "tennis", "stuffed", "toy", "golden", "bald", "male", "female", "striped")
         ):
+            continue
+        if sentence.at(i - 2) in (
+            "at",
+            "by",
+        ):  # "at a table", "hanging by a rope": not at or by any other thing
             continue
         for other in OTHERS[single]:
             new = PLURALS[other] if plural else other

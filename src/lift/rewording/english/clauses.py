@@ -10,7 +10,6 @@ from lift.rewording.english.sentence import Phrase, Sentence
 from lift.rewording.english.words import (
     ADJECTIVES,
     ALIKE,
-    ANIMATE,
     BE,
     DETERMINERS,
     GERUNDS,
@@ -147,6 +146,12 @@ def _subject(sentence: Sentence) -> Phrase | None:
     return subject if head in PLURALS or head in SINGULAR_OF else None
 
 
+def _may_be_plain_verb(sentence: Sentence, i: int) -> bool:
+    """Whether the word is a known plain verb, or an unknown word after a noun: "boys in jackets frolic"."""
+    unknown = sentence.is_noun(i - 1) and not sentence.is_noun(i) and not sentence.is_boundary(i)
+    return sentence.low[i] in PLAIN_VERBS or unknown
+
+
 def _may_be_verb(sentence: Sentence, i: int) -> bool:
     """Whether the word is an unknown one in -s: "a boy wearing a shirt appears"."""
     word = sentence.low[i]
@@ -196,38 +201,12 @@ def frame(sentence: Sentence) -> list[Draft]:
         _may_be_verb(sentence, i) and (not told or sentence.is_noun(i - 1)) for i in range(at, len(low))
     )
     if subject.plural:
-        finite = finite or any(word in PLAIN_VERBS for word in low[at:])
+        finite = finite or any(_may_be_plain_verb(sentence, i) for i in range(at, len(low)))
     if finite or any(word.endswith("ed") and sentence.is_noun(i - 1) for i, word in enumerate(low)):
         return []
     if told or sentence.at(at) in ("in", "on", "with", "near", "behind", "of"):
         return [[(sentence.starts[0], sentence.ends[at - 1], there)]]
     return []
-
-
-_GARMENTS: Final = frozenset(
-    listed(
-        "shirt jacket coat dress hat cap helmet sweater vest suit uniform costume skirt jeans shorts pants t-shirt "
-        "hoodie sweatshirt swimsuit bikini outfit jersey"
-    )
-)
-
-
-def wearing(sentence: Sentence) -> list[Draft]:
-    """ "a man wearing a red hat" <-> "a man in a red hat"."""
-    drafts = []
-    for i, word in enumerate(sentence.low):
-        before = sentence.at(i - 1)
-        if word not in ("wearing", "in") or SINGULAR_OF.get(before, before) not in ANIMATE:
-            continue
-        garment = sentence.phrase(i + 1)
-        if garment is None or garment.article == "the" or not (garment.article or garment.plural):
-            continue
-        worn = SINGULAR_OF.get(sentence.low[garment.last], sentence.low[garment.last]) in _GARMENTS
-        if worn and not (
-            sentence.at(garment.last + 1) == "and" and sentence.at(garment.last + 2) in VERB_OF_GERUND
-        ):
-            drafts.append(sentence.replace(i, i, "in" if word == "wearing" else "wearing"))
-    return drafts
 
 
 def fronting(sentence: Sentence) -> list[Draft]:

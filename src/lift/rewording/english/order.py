@@ -59,7 +59,7 @@ def _owns(sentence: Sentence, i: int) -> bool:
     """Whether the attribute stands alone before a known noun: no "black and white", no "orange juice", no name."""
     if sentence.is_name(i) or sentence.at(i + 1) in SORTS or sentence.at(i + 1) in ("and", ",", "-", "/"):
         return False
-    if sentence.at(i - 1) in ("another", "other", "dark", "light", "bright", "pale", "deep") or (
+    if sentence.at(i - 1) in ("another", "other", "navy", "dark", "light", "bright", "pale", "deep") or (
         sentence.at(i - 1) in ("and", ",") and sentence.at(i - 2) in ALIKE
     ):
         return False

@@ -9,12 +9,15 @@ from lift.rewording.change import Draft, like
 from lift.rewording.english.sentence import Sentence
 from lift.rewording.english.words import (
     ADJECTIVES,
+    ANIMATE,
     DETERMINERS,
     NUMBER_OF,
     NUMBERS,
     PLURALS,
     POSSESSIVES,
     SINGULAR_OF,
+    VERB_OF_GERUND,
+    listed,
 )
 
 # Words that say the same in the description of a picture; several words are matched one by one.
@@ -113,6 +116,32 @@ def _may_rename(sentence: Sentence, first: int, last: int, new: str) -> bool:
     if word == "can":
         return before in ("", "and") or sentence.at(first - 1) in PLURALS
     return True
+
+
+_GARMENTS: Final = frozenset(
+    listed(
+        "shirt jacket coat dress hat cap helmet sweater vest suit uniform costume skirt jeans shorts pants t-shirt "
+        "hoodie sweatshirt swimsuit bikini outfit jersey"
+    )
+)
+
+
+def wearing(sentence: Sentence) -> list[Draft]:
+    """ "a man wearing a red hat" <-> "a man in a red hat"."""
+    drafts = []
+    for i, word in enumerate(sentence.low):
+        before = sentence.at(i - 1)
+        if word not in ("wearing", "in") or SINGULAR_OF.get(before, before) not in ANIMATE:
+            continue
+        garment = sentence.phrase(i + 1)
+        if garment is None or garment.article == "the" or not (garment.article or garment.plural):
+            continue
+        worn = SINGULAR_OF.get(sentence.low[garment.last], sentence.low[garment.last]) in _GARMENTS
+        if worn and not (
+            sentence.at(garment.last + 1) == "and" and sentence.at(garment.last + 2) in VERB_OF_GERUND
+        ):
+            drafts.append(sentence.replace(i, i, "in" if word == "wearing" else "wearing"))
+    return drafts
 
 
 _SHORT: Final = {
