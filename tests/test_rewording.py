@@ -107,9 +107,26 @@ def test_surface_only_where_nothing_else_applies() -> None:
     assert list(PARAPHRASES)[-1] == "surface"
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", ".", "and", "a", "not", "5", "² ٣ ① № 5²", "-", "''", "の", "5cm5cm5cm", "there is", "in the", "\n\n", "A" * 5000]
-)  # fmt: skip
+SCRAPS = [
+    "",
+    " ",
+    ".",
+    "and",
+    "a",
+    "not",
+    "5",
+    "² ٣ ① № 5²",
+    "-",
+    "''",
+    "の",
+    "5cm5cm5cm",
+    "there is",
+    "\n\n",
+    "A" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", SCRAPS)
 def test_scraps_are_no_trouble(text: str) -> None:
     for language in (None, "en", "ja"):
         for change in (*minimal_changes(text, language=language), *paraphrases(text, language=language)):
