@@ -1,0 +1,6 @@
+"""Sentences changed by rule, English and Japanese: what makes them false, and what keeps their meaning."""
+
+from lift.rewording.change import Change
+from lift.rewording.making import KINDS, PARAPHRASES, language_of, minimal_changes, paraphrases
+
+__all__ = ["KINDS", "PARAPHRASES", "Change", "language_of", "minimal_changes", "paraphrases"]
