@@ -18,6 +18,7 @@ from lift.rewording import language_of, minimal_changes, paraphrases
 PER_KIND = 150  # texts for each kind of change: an AUROC of 75 is then known to some 5 points
 FEWEST = 20
 PARAPHRASES = 2  # for each text
+TRIVIAL = "surface"  # a full stop more or less: no paraphrase worth the name
 SHOWN = 3  # examples on the page
 
 
@@ -45,12 +46,15 @@ def trials_of(texts: tuple[str, ...], seed: int) -> tuple[Trial, ...]:
                 first.setdefault(change.kind, change.text)
         if not first:
             continue
-        same = tuple(dict.fromkeys(change.text for change in paraphrases(text, seed=seed) if change.text != text))
+        same = [change.text for change in paraphrases(text, seed=seed) if change.kind != TRIVIAL]
         if not same:
             continue
+        same = (
+            same[number % len(same) :] + same[: number % len(same)]
+        )  # every kind of paraphrase gets its turn
         for kind, changed in first.items():
             found[language, kind] = found.get((language, kind), 0) + 1
-            trials.append(Trial(number, text, language, kind, changed, same[:PARAPHRASES]))
+            trials.append(Trial(number, text, language, kind, changed, tuple(same[:PARAPHRASES])))
     return tuple(trials)
 
 
@@ -64,9 +68,7 @@ class Outcome(NamedTuple):
     changed: np.ndarray  # cosine to the change, per trial
 
 
-def compare_trials(
-    same: Sequence[np.ndarray], changed: np.ndarray, texts: np.ndarray
-) -> Outcome:
+def compare_trials(same: Sequence[np.ndarray], changed: np.ndarray, texts: np.ndarray) -> Outcome:
     """Outcome for cosines to the paraphrases (some per trial) and to the change (one per trial)."""
     counts = np.array([len(values) for values in same])
     flat = np.round(np.concatenate(same).astype(np.float64), 6)
@@ -107,9 +109,7 @@ def minimal_change(examinee: Examinee) -> list[Measured]:
 def _outcome(examinee: Examinee, group: list[Trial]) -> Outcome:
     itself = examinee.features([t.text for t in group])
     changed = (itself * examinee.features([t.changed for t in group])).sum(1)
-    same = [
-        examinee.features(t.paraphrases) @ row for t, row in zip(group, itself, strict=True)
-    ]
+    same = [examinee.features(t.paraphrases) @ row for t, row in zip(group, itself, strict=True)]
     return compare_trials(same, changed, np.array([t.number for t in group]))
 
 
@@ -136,7 +136,9 @@ def _overall(outcomes: dict[tuple[str, str], Outcome], seed: int) -> Measured:
     )
 
 
-def _of_kind(name: str, kind: str, language: str, group: list[Trial], outcome: Outcome, seed: int) -> Measured:
+def _of_kind(
+    name: str, kind: str, language: str, group: list[Trial], outcome: Outcome, seed: int
+) -> Measured:
     value, nearer = float(outcome.placements.mean()), float(outcome.nearer.mean())
     low, high = metrics.bootstrap_interval(outcome.placements, outcome.texts, seed)
     bounds = metrics.bootstrap_interval(outcome.nearer, np.array([t.number for t in group]), seed)
@@ -147,8 +149,8 @@ def _of_kind(name: str, kind: str, language: str, group: list[Trial], outcome: O
         high,
         len(group),
         "%",
-        f"With {kind_words(kind)} changed, the paraphrase is nearer for {nearer:.0f} of 100 texts; the changed sentence "
-        f"keeps a cosine of {outcome.changed.mean():.2f}, paraphrases {np.concatenate(outcome.same).mean():.2f}.",
+        f"With {kind_words(kind)} changed, the paraphrase is nearer for {nearer:.0f} of 100 texts; "
+        f"the changed sentence keeps a cosine of {outcome.changed.mean():.2f}, paraphrases {np.concatenate(outcome.same).mean():.2f}.",
         details={
             "language": LANGUAGES.get(language, language),
             "auroc": [value, low, high],

@@ -11,12 +11,16 @@ from lift.auditing.scoring import Gap, Score
 CRUCIAL = ("same_item", "effective_rank", "unknown", "determinism")
 
 
-def conclude(lights: dict[str, list[Light]], scores: dict[str, Score], best: str | None, leads: list[Gap]) -> list[str]:
+def conclude(
+    lights: dict[str, list[Light]], scores: dict[str, Score], best: str | None, leads: list[Gap]
+) -> list[str]:
     """One sentence for each encoder, and one on which to take when there are several."""
     sentences = [verdict(name, found) for name, found in lights.items()]
     if len(lights) > 1 and best is not None:
         sentences += _choice(best, scores, leads)
-    if any(light.name == "same_item" and light.colour == "grey" for found in lights.values() for light in found):
+    if any(
+        light.name == "same_item" and light.colour == "grey" for found in lights.values() for light in found
+    ):
         sentences.append(
             "The most telling test, whether texts about one item find each other, could not be made: give a DATASET "
             "or a table in which items have several texts."
@@ -29,7 +33,14 @@ def verdict(name: str, lights: Sequence[Light]) -> str:
     whole = [light for light in lights if not light.name.startswith("minimal_change/")]
     red = [light for light in whole if light.colour == "red"]
     yellow = [light for light in whole if light.colour == "yellow"]
-    blind = [light.title.removeprefix("Sees ") for light in lights if "minimal_change/" in light.name and light.colour == "red"]
+    blind, dim = (
+        [
+            light.title.removeprefix("Sees ")
+            for light in lights
+            if "change/" in light.name and light.colour == colour
+        ]
+        for colour in ("red", "yellow")
+    )
     crucial = [light for light in red if light.name.split("/")[0] in CRUCIAL]
     if not any(light.colour != "grey" for light in whole):
         return f"{name} could not be examined."
@@ -38,9 +49,11 @@ def verdict(name: str, lights: Sequence[Light]) -> str:
     elif red or yellow:
         text = f"{name} can carry these texts, with reservations: {_titles([*red, *yellow])}."
     else:
-        text = f"{name} can carry these texts: no light is red or yellow."
+        text = f"{name} can carry these texts."
     if blind:
         text += f" It does not see {_joined(blind)}: what hangs on that cannot be learnt from it."
+    if dim:
+        text += f" It sees {_joined(dim)} only dimly."
     return text
 
 
@@ -50,7 +63,9 @@ def _choice(best: str, scores: dict[str, Score], leads: list[Gap]) -> list[str]:
     sentences = []
     if behind:
         said = _joined([f"{gap.name} by {gap.value:.1f} ({gap.low:.1f} to {gap.high:.1f})" for gap in behind])
-        sentences.append(f"{best} has the highest score, {scores[best].value:.0f} of 100; it is ahead of {said}.")
+        sentences.append(
+            f"{best} has the highest score, {scores[best].value:.0f} of 100; it is ahead of {said}."
+        )
     if equal:
         names = _joined([gap.name for gap in equal])
         inside = _joined([f"{gap.value:+.1f}, {gap.low:+.1f} to {gap.high:+.1f}" for gap in equal])

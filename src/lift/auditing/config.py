@@ -41,6 +41,10 @@ class ExamConfig:
     def check(self) -> None:
         """Raise LiftError for values that cannot work."""
         if self.batch_size < 2:
-            raise LiftError(f"--batch-size {self.batch_size} is no batch", "give that of the planned training")
+            raise LiftError(
+                f"--batch-size {self.batch_size} is no batch", "give that of the planned training"
+            )
         if self.limit < 50:
-            raise LiftError(f"--limit {self.limit} is too few to say anything", "use 1000 or more, or leave it out")
+            raise LiftError(
+                f"--limit {self.limit} is too few to say anything", "use 1000 or more, or leave it out"
+            )

@@ -33,9 +33,9 @@ def same_item(examinee: Examinee) -> list[Measured]:
         return [Measured("same_item", skipped=f"{why}, so there is no second one to find")]
     queries, outcomes, chance = same_item_outcomes(examinee.text_features, relevant)
     clusters = corpus.item_of[queries]
-    # From chance (0) to perfect (1), as a mean over queries, so that sets of any size can be judged alike.
     at_chance = float(chance[10].mean())
-    share = 100.0 * (outcomes[10] - at_chance) / max(1e-9, 100.0 - at_chance)
+    shares = {k: _from_chance(outcomes[k], float(chance[k].mean())) for k in (1, 10)}
+    both = (shares[1] + shares[10]) / 2  # @10 alone is near 100 for every good encoder
     low, high = metrics.bootstrap_interval(outcomes[10], clusters, examinee.seed)
     at_1 = metrics.bootstrap_interval(outcomes[1], clusters, examinee.seed)
     value, first = float(outcomes[10].mean()), float(outcomes[1].mean())
@@ -49,9 +49,9 @@ def same_item(examinee: Examinee) -> list[Measured]:
             "%",
             f"{value:.0f} of 100 texts find another text of their item among the first ten of "
             f"{len(corpus.texts) - 1:,}, {first:.0f} at once; guessing would find {at_chance:.1f}.",
-            judged=float(share.mean()),
-            normalised=float(np.clip(share.mean() / 100.0, 0.0, 1.0)),
-            outcomes=(share, clusters),
+            judged=float(shares[10].mean()),
+            normalised=float(np.clip(both.mean() / 100.0, 0.0, 1.0)),
+            outcomes=(both, clusters),
             details={
                 "recall@1": [first, *at_1],
                 "recall@10": [value, low, high],
@@ -63,6 +63,11 @@ def same_item(examinee: Examinee) -> list[Measured]:
     ]
 
 
+def _from_chance(outcomes: np.ndarray, chance: float) -> np.ndarray:
+    """Percent of the way from chance (0) to perfect (100), so that sets of any size can be judged alike."""
+    return 100.0 * (outcomes - chance) / max(1e-9, 100.0 - chance)
+
+
 def duplicates(examinee: Examinee) -> list[Measured]:
     """Expected percent of rows of a batch with a false negative: identical texts exactly, near ones estimated."""
     corpus = examinee.corpus
@@ -70,14 +75,16 @@ def duplicates(examinee: Examinee) -> list[Measured]:
     batch = min(examinee.batch_size, items)
     identical = false_negative_share(corpus.all_texts, corpus.all_items, batch)
     pairs = near_pairs(examinee.text_features, NEAR)
-    companions = set(zip(*(part.tolist() for part in related(corpus.member_texts, corpus.member_items)), strict=True))
+    companions = set(
+        zip(*(part.tolist() for part in related(corpus.member_texts, corpus.member_items)), strict=True)
+    )
     apart = [(i, j) for i, j in pairs.tolist() if (i, j) not in companions]
     neighbours = np.bincount(np.array(apart, dtype=np.int64).ravel(), minlength=len(corpus.texts))
     near = near_meeting_share(neighbours, batch)
     both = 100.0 - (100.0 - identical) * (100.0 - near) / 100.0
     of_text = np.bincount(corpus.all_texts)
     repeated = float(100.0 * of_text[of_text > 1].sum() / of_text.sum())
-    said = f"In a batch of {batch:,}, {both:.0f} of 100 rows would hold a false negative"
+    said = f"In a batch of {batch:,}, {both:.1f} of 100 rows would hold a false negative"
     return [
         Measured(
             "duplicates",

@@ -9,7 +9,16 @@ from lift.auditing.tables import find_column, read_table
 from lift.errors import LiftError
 
 TERM_COLUMNS = ("term", "word", "name", "用語", "語", "名称")
-CONFUSABLE_COLUMNS = ("confusable", "confusable with", "confusables", "not", "other", "混同語", "紛らわしい語", "混同")
+CONFUSABLE_COLUMNS = (
+    "confusable",
+    "confusable with",
+    "confusables",
+    "not",
+    "other",
+    "混同語",
+    "紛らわしい語",
+    "混同",
+)
 # Four plain sentences each: the frame changes, the term does not.
 CARRIERS = {
     "en": ("a photo of {}", "this is {}", "there is {} in the picture", "the item shown is {}"),
@@ -46,5 +55,7 @@ def read_glossary(path: Path) -> list[Term]:
             if name and part.strip() and part.strip() != name:
                 pairs[Term(name, part.strip())] = None
     if not pairs:
-        raise LiftError(f"{path.name} holds no pair of different terms", "write a term and a confusable one in each row")
+        raise LiftError(
+            f"{path.name} holds no pair of different terms", "write a term and a confusable one in each row"
+        )
     return list(pairs)

@@ -63,7 +63,9 @@ def fertility(examinee: Examinee) -> list[Measured]:
     special = special_tokens(examinee)
     terms = list(dict.fromkeys(name for pair in examinee.glossary for name in pair))
     pieces = examinee.encoder.token_counts(terms) - special if terms else np.zeros(0, np.int64)
-    broken = sorted(((int(n), term) for n, term in zip(pieces, terms, strict=True) if n > BROKEN), reverse=True)
+    broken = sorted(
+        ((int(n), term) for n, term in zip(pieces, terms, strict=True) if n > BROKEN), reverse=True
+    )
     details: dict[str, Any] = {"terms": len(terms), "broken_terms": [[term, n] for n, term in broken]}
     measured = []
     for language in found:
@@ -137,7 +139,11 @@ def unknown(examinee: Examinee) -> list[Measured]:
             n=int(weights.sum()),
             unit="%",
             meaning=f"{sentence}.",
-            details={"distinct_words": len(words), "unread": unread[:50], "unread_glossary_words": unread_terms},
+            details={
+                "distinct_words": len(words),
+                "unread": unread[:50],
+                "unread_glossary_words": unread_terms,
+            },
         )
     ]
 

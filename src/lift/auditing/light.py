@@ -74,8 +74,8 @@ def light_of(measured: Measured) -> Light:
         question=advice.question,
         colour=colour,
         value=measured.value,
-        low=measured.low,
-        high=measured.high,
+        low=_within(measured.low, measured.unit),
+        high=_within(measured.high, measured.unit),
         n=measured.n,
         unit=measured.unit,
         meaning=measured.meaning or f"Not measured: {measured.skipped}.",
@@ -84,3 +84,8 @@ def light_of(measured: Measured) -> Light:
         normalised=measured.normalised,
         details=measured.details,
     )
+
+
+def _within(bound: float | None, unit: str) -> float | None:
+    """An interval of a percentage ends at 0 and 100; that of an AUROC's placements may pass them by a little."""
+    return float(np.clip(bound, 0.0, 100.0)) if bound is not None and unit == "%" else bound

@@ -45,7 +45,9 @@ LIMITS = {
         "percent of comparisons in which a term is nearer to itself in another sentence than to its confusable one; "
         "at 50 wording counts as much as the term",
     ),
-    "truncation": Limit(1, 10, True, "percent of texts cut; one in a hundred is lost among other noise, one in ten is not"),
+    "truncation": Limit(
+        1, 10, True, "percent of texts cut; one in a hundred is lost in other noise, one in ten is not",
+    ),
     "fertility": Limit(
         1.6, 2.5, True,
         "pieces per word (for Japanese per character, scaled by two); encoders on their own language need 1.1 to 1.5, "
@@ -58,7 +60,8 @@ LIMITS = {
     ),
     "effective_rank": Limit(
         64, 16, False,
-        "directions; image features must follow all of them, and below 16 there is room for a few themes only",
+        "directions; image features must follow all of them, and below 16 there is room for a "
+        "few themes only (both in proportion less for fewer than 200 texts)",
     ),
     "hubness": Limit(
         2, 5, True,
@@ -71,7 +74,7 @@ LIMITS = {
     ),
     "determinism": Limit(
         1e-4, 1e-2, True,
-        "largest difference of a component; float32 gives 1e-6, half precision up to 1e-3, more comes from leaking padding",
+        "largest difference of a component; float32 gives 1e-6, half precision 1e-3, more is leaking padding",
     ),
 }  # fmt: skip
 
@@ -112,7 +115,7 @@ ADVICE = {
         "Long texts are read to the end",
         "How many texts are longer than the encoder reads?",
         "the texts are longer than the encoder's limit; what lies beyond is ignored without a word",
-        "put the important part first, split long texts into several captions, or choose an encoder with a longer limit",
+        "put the important part first, split long texts into several captions, or choose an encoder that reads more",
     ),
     "fertility": Advice(
         "Words stay in few pieces",
@@ -160,26 +163,24 @@ ADVICE = {
     ),
 }  # fmt: skip
 
-# What each kind of minimal change is called, and what not seeing it means.
+# What each kind of minimal change (of lift.rewording) is called, and what not seeing it means.
 KINDS = {
-    "word_order": ("who does what to whom (word order)", "“dog bites man” and “man bites dog” come out as the same"),
-    "order": ("who does what to whom (word order)", "“dog bites man” and “man bites dog” come out as the same"),
-    "negation": ("negation", "“with scratches” and “without scratches” come out as the same"),
-    "number": ("numbers", "“two cups” and “three cups” come out as the same"),
-    "unit": ("units", "“5 mm” and “5 cm” come out as the same"),
-    "left_right": ("left and right", "“on the left” and “on the right” come out as the same"),
-    "attribute": ("colours and other attributes", "“a red cup” and “a blue cup” come out as the same"),
-    "relation": ("relations", "“under the table” and “on the table” come out as the same"),
-    "swap": ("which attribute belongs to what", "“a red cup on a blue plate” and the reverse come out as the same"),
+    "order": ("who does what to whom (word order)", "“dog bites man” and “man bites dog” look alike"),
+    "negation": ("negation", "“with scratches” and “without scratches” look alike"),
+    "number": ("numbers", "“two cups” and “three cups” look alike"),
+    "unit": ("units", "“5 mm” and “5 cm” look alike"),
+    "part_number": ("part numbers", "“M8-30” and “M8-35” look alike"),
+    "left_right": ("left and right", "“on the left” and “on the right” look alike"),
+    "relation": ("relations", "“under the table” and “on the table” look alike"),
+    "attribute": ("colours and other attributes", "“a red cup” and “a blue cup” look alike"),
+    "object": ("the kind of thing", "“a dog runs” and “a cat runs” look alike"),
 }
-ADJUSTED = ("units", "numbers", "attributes", "relations")  # plural kind names mean the same
 LANGUAGES = {"en": "English", "ja": "Japanese"}
 
 
 def kind_words(kind: str) -> str:
     """A kind of change in plain words."""
-    key = kind[:-1] if kind in ADJUSTED else kind
-    return KINDS[key][0] if key in KINDS else kind.replace("_", " ")
+    return KINDS[kind][0] if kind in KINDS else kind.replace("_", " ")
 
 
 def advice_of(name: str) -> Advice:
@@ -191,8 +192,11 @@ def advice_of(name: str) -> Advice:
     language = LANGUAGES.get(rest[0])
     if part == "minimal_change":
         kind = rest[-1]
-        key = kind[:-1] if kind in ADJUSTED else kind
         title = f"Sees {kind_words(kind)}" + (f", {language}" if language else "")
-        cause = f"{kind_words(kind)} is not seen: {KINDS[key][1]}" if key in KINDS else advice.cause
+        cause = (
+            f"{kind_words(kind)} is hardly seen: {KINDS[kind][1]} to the encoder"
+            if kind in KINDS
+            else advice.cause
+        )
         return advice._replace(title=title, cause=cause)
     return advice._replace(title=f"{advice.title}, {language or rest[0]}")

@@ -128,9 +128,7 @@ def hubness_floor(count: int, dim: int, k: int, seed: int, draws: int = 3) -> np
     floors = []
     for _ in range(draws):
         vectors = random.standard_normal((count, dim)).astype(np.float32)
-        floors.append(
-            skewness(k_occurrence(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), k))
-        )
+        floors.append(skewness(k_occurrence(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), k)))
     return np.array(floors)
 
 
@@ -182,7 +180,9 @@ def _meeting(shown: np.ndarray, count: int, draws: int) -> float:
     kinds, how_many = np.unique(shown, return_counts=True)
     for kind, times in zip(kinds, how_many, strict=True):
         others = np.delete(shown, np.searchsorted(shown, kind))
-        if len(others) > 400:  # the mean chance for all: exact where all are equal, 1e-3 off where they differ
+        if (
+            len(others) > 400
+        ):  # the mean chance for all: exact where all are equal, 1e-3 off where they differ
             products = (1.0 - others.mean()) ** np.arange(len(others) + 1)
         else:
             products = _mean_products(1.0 - others)
@@ -195,7 +195,9 @@ def _mean_products(values: np.ndarray) -> np.ndarray:
     """Mean product over all subsets of each size 0..m: (m + 1,)."""
     means = np.zeros(len(values) + 1)
     means[0] = 1.0
-    for done, value in enumerate(values, 1):  # a subset of h of the first `done` holds the last with chance h/done
+    for done, value in enumerate(
+        values, 1
+    ):  # a subset of h of the first `done` holds the last with chance h/done
         size = np.arange(1, done + 1)
         means[1 : done + 1] = (1 - size / done) * means[1 : done + 1] + size / done * value * means[:done]
     return means

@@ -14,14 +14,22 @@ COLOURS = {
     "grey": ("○", "not measured"),
 }
 SECTIONS = (
-    ("What the texts say", "Whether meaning decides which texts are near one another.", ("same_item", "glossary")),
+    (
+        "What the texts say",
+        "Whether meaning decides which texts are near one another.",
+        ("same_item", "glossary"),
+    ),
     (
         "Small differences in meaning",
-        "Sentences of your own data, each reworded and, in another copy, with one fact changed. 100: the reworded one "
-        "is always nearer; 50: the encoder cannot tell; below 50: the changed fact looks more alike than the rewording.",
+        "Sentences of your own data, each reworded and, once more, with one fact changed. 100: the reworded one "
+        "is always nearer; 50: the encoder cannot tell; below 50: the changed fact looks the more alike.",
         ("minimal_change",),
     ),
-    ("Reading", "Whether the encoder reads your words, and to the end.", ("truncation", "fertility", "unknown")),
+    (
+        "Reading",
+        "Whether the encoder reads your words, and to the end.",
+        ("truncation", "fertility", "unknown"),
+    ),
     (
         "The space of the vectors",
         "Whether the vectors leave room for photos to be placed near the right texts.",
@@ -30,7 +38,7 @@ SECTIONS = (
     ("For the training", "What would go wrong whatever the texts mean.", ("duplicates", "determinism")),
 )
 PARTS_IN_WORDS = {
-    "same_item": "same-item retrieval: recall@10 from chance (0) to perfect (1)",
+    "same_item": "same-item retrieval: mean of recall@1 and recall@10, each from chance (0) to perfect (1)",
     "minimal_change": "minimal changes: mean AUROC over the kinds, divided by 100",
     "glossary": "glossary: share of comparisons won by the term",
     "effective_rank": "effective rank: its logarithm, 256 directions or more count 1",
@@ -49,7 +57,10 @@ def render(content: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "count": lambda value: f"{value:,}"}
-    environment.globals |= {"sign": lambda colour: COLOURS[colour][0], "word": lambda colour: COLOURS[colour][1]}
+    environment.globals |= {
+        "sign": lambda colour: COLOURS[colour][0],
+        "word": lambda colour: COLOURS[colour][1],
+    }
     return environment.get_template("page.html").render(
         content=content,
         encoders=content["encoders"],
@@ -98,7 +109,9 @@ LOWER_IS_BETTER = ("truncation", "fertility", "unknown", "anisotropy", "hubness"
 
 def _best(name: str, cells: list[dict[str, Any] | None]) -> int | None:
     """Number of the best encoder in a row, None when there is one encoder or two share the value."""
-    values = {i: cell["value"] for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None}
+    values = {
+        i: cell["value"] for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None
+    }
     if len(values) < 2 or name == "determinism":
         return None
     sign = 1 if name.split("/")[0] in LOWER_IS_BETTER else -1

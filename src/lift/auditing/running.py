@@ -98,7 +98,10 @@ def _measure(examinee: Examinee) -> list[Measured]:
     if broken:
         why = f"{broken} of {len(norms)} vectors are not finite or not of unit length"
         lights = [Measured(name, skipped=why) for name in PARTS if name != "determinism"]
-        return [*lights, Measured("determinism", value=np.inf, n=len(norms), meaning=f"{why[0].upper()}{why[1:]}.")]
+        return [
+            *lights,
+            Measured("determinism", value=np.inf, n=len(norms), meaning=f"{why[0].upper()}{why[1:]}."),
+        ]
     found: list[Measured] = []
     with progress_bar(f"{examinee.name}: measuring", len(PARTS)) as bar:
         for part in PARTS.values():
@@ -137,10 +140,19 @@ def exam(config: ExamConfig) -> dict[str, Any]:
         say(f"{config.out}: already done")
         return content
     found = examine(encoders, corpus, glossary=terms, batch_size=config.batch_size, seed=config.seed)
-    content = {"format": 1, "lift": __version__, "request": request, "texts": {"name": corpus.name, **corpus.facts}}
+    content = {
+        "format": 1,
+        "lift": __version__,
+        "request": request,
+        "texts": {"name": corpus.name, **corpus.facts},
+    }
     content |= found.asdict()
     for facts, encoder in zip(content["encoders"], encoders.values(), strict=True):
-        facts |= {"fingerprint": encoder.fingerprint.asdict(), "dim": encoder.dim, "max_tokens": encoder.max_tokens}
+        facts |= {
+            "fingerprint": encoder.fingerprint.asdict(),
+            "dim": encoder.dim,
+            "max_tokens": encoder.max_tokens,
+        }
     content |= {
         "limits": {name: {**limit._asdict(), "words": limit.words()} for name, limit in LIMITS.items()},
         "weights": WEIGHTS,

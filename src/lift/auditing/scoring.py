@@ -81,9 +81,7 @@ def _draws(part: Measured, seed: int) -> np.ndarray:
     if part.outcomes is None:
         return np.full(SAMPLES, part.normalised)
     values, clusters = part.outcomes
-    means = [
-        (weights @ values) / weights.sum(1) for weights in resampled_weights(clusters, seed, SAMPLES)
-    ]
+    means = [(weights @ values) / weights.sum(1) for weights in resampled_weights(clusters, seed, SAMPLES)]
     return np.clip(np.concatenate(means) / 100.0, 0.0, 1.0)
 
 
@@ -97,5 +95,7 @@ def gaps(scores: dict[str, Score]) -> tuple[str | None, list[Gap]]:
     for name, score in scored.items():
         if name != best and score.parts.keys() == scored[best].parts.keys():
             low, high = np.percentile(scored[best].draws - score.draws, [2.5, 97.5])
-            found.append(Gap(name, (scored[best].value or 0.0) - (score.value or 0.0), float(low), float(high)))
+            found.append(
+                Gap(name, (scored[best].value or 0.0) - (score.value or 0.0), float(low), float(high))
+            )
     return best, found

@@ -21,6 +21,7 @@ from lift.auditing.measures import (
 
 MOST = 2000  # texts for the quadratic and cubic measures: 2 s each on a core
 NEIGHBOURS = 10
+FEW = 200  # texts below which the limits of the rank shrink in proportion: n texts have n - 1 directions at most
 FULL_RANK = 256  # directions from which on more do not count in the score
 
 
@@ -41,7 +42,7 @@ def anisotropy(examinee: Examinee) -> list[Measured]:
             len(features),
             "",
             f"Two texts drawn at random have a cosine of {value:.2f} on average; after subtracting the mean vector "
-            f"{after:.2f}.",
+            f"{max(after, 0.0):.2f}.",
             details={"before_centring": value, "after_centring": after},
         )
     ]
@@ -62,6 +63,7 @@ def directions(examinee: Examinee) -> list[Measured]:
             "",
             f"The {len(features):,} texts differ in about {value:.0f} of {features.shape[1]} directions; the strongest "
             f"one holds {100 * top:.0f} % of the differences.",
+            judged=value / min(1.0, len(features) / FEW),
             normalised=float(np.clip(np.log(max(value, 1.0)) / np.log(FULL_RANK), 0.0, 1.0)),
             details={"dim": features.shape[1], "top_direction": top},
         )

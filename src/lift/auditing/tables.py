@@ -31,7 +31,9 @@ def read_table(path: Path) -> Table:
         raise LiftError(f"there is no file {path}", "check the path")
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise LiftError(f"{path.name} is not a table that can be read", f"save it as {', '.join(ENDINGS[:3])} or .xlsx")
+        raise LiftError(
+            f"{path.name} is not a table that can be read", f"save it as {', '.join(ENDINGS[:3])} or .xlsx"
+        )
     if ending in (".xlsx", ".xlsm"):
         return _read_excel(path)
     text, encoding = read_text(path.read_bytes(), None, path.name)
@@ -62,7 +64,11 @@ def _read_csv(text: str, encoding: str, path: Path) -> Table:
     first = text.split("\n", 1)[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
     try:
-        lines = [row for row in csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter) if row]
+        lines = [
+            row
+            for row in csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter)
+            if row
+        ]
     except csv.Error as error:
         raise LiftError(f"{path} cannot be read ({error})", "save it again as CSV or TSV") from error
     header = [name.strip().lstrip("\ufeff") for name in lines[0]] if lines else []
@@ -80,7 +86,9 @@ def _read_excel(path: Path) -> Table:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LiftError(f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv") from error
+        raise LiftError(
+            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
+        ) from error
     try:
         cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
     finally:

@@ -45,7 +45,9 @@ def glossary(examinee: Examinee) -> list[Measured]:
     if not pairs:
         return [Measured("glossary", skipped="no --glossary was given")]
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    examinee.features([c.format(name) for pair in pairs for name in pair for c in carriers_of(pair.term)], "terms")
+    examinee.features(
+        [c.format(name) for pair in pairs for name in pair for c in carriers_of(pair.term)], "terms"
+    )
     plain = examinee.features([carriers_of(name)[0].format(name) for name in names], "terms")
     unrelated = _unrelated(plain, names, {frozenset(pair) for pair in pairs}, examinee.seed)
     mean, sd = (float(unrelated.mean()), float(unrelated.std())) if len(unrelated) > 2 else (None, None)
@@ -83,7 +85,7 @@ def glossary(examinee: Examinee) -> list[Measured]:
             normalised=float(values.mean() / 100.0),
             outcomes=(values, clusters),
             details={
-                "pairs": sorted(rows, key=lambda row: row["margin"]),  # type: ignore[arg-type, return-value]
+                "pairs": sorted(rows, key=lambda row: row["margin"]),
                 "unrelated_pairs": {"mean": mean, "sd": sd, "n": len(unrelated)},
             },
         )
