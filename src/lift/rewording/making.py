@@ -3,48 +3,54 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
 from lift.errors import LiftError
-from lift.rewording import codes, english_changes, english_paraphrases, english_structure, japanese_changes, japanese_paraphrases
-from lift.rewording.change import Change, Draft, Sentence, edited
+from lift.rewording import codes
+from lift.rewording.change import Change, Draft, edited
+from lift.rewording.english import attributes, clauses, negation, numbers, order, places, synonyms
+from lift.rewording.english.sentence import Sentence
+from lift.rewording.japanese import paraphrases as reworded
+from lift.rewording.japanese import replacements, structure
 
 Language = Literal["en", "ja"]
-English = Callable[[Sentence], list[Draft]]
-Japanese = Callable[[str], list[Draft]]
 
 
-def _same_for_english(rule: Japanese) -> English:
-    return lambda sentence: rule(sentence.text)
+class Rules(NamedTuple):
+    """The rule of a kind for each language; None where a language has none. A rule lists all drafts it can make."""
+
+    english: Callable[[Sentence], list[Draft]] | None
+    japanese: Callable[[str], list[Draft]] | None
 
 
-# What makes a sentence say another thing: kind -> (English rule, Japanese rule).
-KINDS: Final[dict[str, tuple[English, Japanese]]] = {
-    "order": (english_structure.order, japanese_changes.order),
-    "negation": (english_structure.negation, japanese_changes.negation),
-    "number": (english_changes.number, japanese_changes.number),
-    "unit": (_same_for_english(codes.unit), japanese_changes.unit),
-    "part_number": (_same_for_english(codes.part_number), codes.part_number),
-    "left_right": (english_changes.left_right, japanese_changes.left_right),
-    "relation": (english_changes.relation, japanese_changes.relation),
-    "attribute": (english_changes.attribute, japanese_changes.attribute),
-    "object": (english_changes.kind_of_thing, japanese_changes.kind_of_thing),
+# What makes a sentence say something else.
+KINDS: Final[dict[str, Rules]] = {
+    "order": Rules(order.order, structure.order),
+    "negation": Rules(negation.negation, structure.negation),
+    "number": Rules(numbers.number, replacements.number),
+    "unit": Rules(lambda sentence: codes.unit(sentence.text), replacements.unit),
+    "part_number": Rules(lambda sentence: codes.part_number(sentence.text), codes.part_number),
+    "left_right": Rules(places.left_right, replacements.left_right),
+    "relation": Rules(places.relation, replacements.relation),
+    "attribute": Rules(attributes.attribute, replacements.attribute),
+    "object": Rules(attributes.kind_of_thing, replacements.kind_of_thing),
 }
-# What leaves its meaning: kind -> (English rules, Japanese rules). "surface" comes only where no other applies.
-PARAPHRASES: Final[dict[str, tuple[English | None, Japanese | None]]] = {
-    "synonym": (english_paraphrases.synonym, japanese_paraphrases.synonym),
-    "coordination": (english_paraphrases.coordination, japanese_paraphrases.coordination),
-    "aspect": (english_paraphrases.aspect, None),
-    "frame": (english_paraphrases.frame, japanese_paraphrases.frame),
-    "fronting": (english_paraphrases.fronting, None),
-    "passive": (english_paraphrases.passive, None),
-    "contraction": (english_paraphrases.contraction, None),
-    "figure": (english_paraphrases.figure, japanese_paraphrases.figure),
-    "unit_name": (english_paraphrases.unit_name, japanese_paraphrases.unit_name),
-    "politeness": (None, japanese_paraphrases.politeness),
-    "surface": (english_paraphrases.surface, japanese_paraphrases.surface),
+# What leaves the meaning. "surface" stands last: it is used only where no other applies.
+PARAPHRASES: Final[dict[str, Rules]] = {
+    "synonym": Rules(synonyms.synonym, reworded.synonym),
+    "coordination": Rules(clauses.coordination, reworded.coordination),
+    "aspect": Rules(clauses.aspect, None),
+    "frame": Rules(clauses.frame, reworded.frame),
+    "wearing": Rules(synonyms.wearing, None),
+    "fronting": Rules(clauses.fronting, None),
+    "passive": Rules(clauses.passive, None),
+    "contraction": Rules(synonyms.contraction, None),
+    "figure": Rules(synonyms.figure, reworded.figure),
+    "unit_name": Rules(synonyms.unit_name, reworded.unit_name),
+    "politeness": Rules(None, reworded.politeness),
+    "surface": Rules(synonyms.surface, reworded.surface),
 }
 _JAPANESE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f々〆]")
 
@@ -53,7 +59,7 @@ def language_of(text: str) -> Language:
     """ "ja" for a text with kana or Chinese characters, "en" for every other.
 
     By script alone. The rules know only words of their own lists, so a text in a third language gets no change,
-    or only those of figures, units and part numbers. Give `language` where texts of both kinds mix.
+    or only those of figures, units and part numbers. Give `language` where the script misleads.
     """
     return "ja" if _JAPANESE.search(text) else "en"
 
@@ -63,91 +69,77 @@ def minimal_changes(
 ) -> list[Change]:
     """At most one changed sentence per kind of `KINDS`, each saying something else than `text`.
 
-    Equal arguments give equal changes; another seed draws others where a rule has several. `kinds` limits the
-    kinds; their order there does not matter. No change equals the text, another change or one of its paraphrases.
+    Equal arguments give equal changes; another seed draws others where a rule can make several. `kinds` limits
+    the kinds. No change equals the text, another change or any paraphrase of the text, but for case and full stop.
 
     Raises:
         LiftError: an unknown kind or language.
     """
-    chosen = _known(kinds, KINDS, "kind") if kinds is not None else KINDS
-    number = _number_of(language, text)
-    subject = (Sentence(text), text)[number]
+    if kinds is not None and (unknown := sorted(set(kinds) - set(KINDS))):
+        raise LiftError(f"Unknown kind of change {unknown[0]!r}.", f"Known are: {', '.join(KINDS)}.")
+    drafts_of = _drafts_of(text, language)
     changes: list[Change] = []
     taken = {_bare(text)}
-    for kind in KINDS:
-        if kind in chosen and (drafts := KINDS[kind][number](subject)):  # type: ignore[arg-type]
-            for draft in _drawn(drafts, kind, text, seed):
-                changed, old, new = edited(text, draft)
-                if _bare(changed) not in taken:
-                    taken.add(_bare(changed))
-                    changes.append(Change(kind, changed, old, new))
+    for kind, rules in KINDS.items():
+        if kinds is None or kind in kinds:
+            for change in _drawn(drafts_of(rules), kind, text, seed):
+                if _bare(change.text) not in taken:
+                    taken.add(_bare(change.text))
+                    changes.append(change)
                     break
-    if changes:
-        kept = {_bare(changed.text) for changed in _every_paraphrase(subject, text, number)}
-        changes = [change for change in changes if _bare(change.text) not in kept]
-    return changes
+    if not changes:
+        return changes
+    kept = {
+        _bare(edited(text, draft)[0])
+        for kind, rules in PARAPHRASES.items()
+        if kind != "surface"
+        for draft in drafts_of(rules)
+    }
+    return [change for change in changes if _bare(change.text) not in kept]
 
 
 def paraphrases(text: str, *, language: str | None = None, seed: int = 0) -> list[Change]:
     """At most one reworded sentence per kind of `PARAPHRASES`, each saying the same as `text`.
 
-    "surface" (a full stop, a capital) tells an encoder little, and is given only when no other rule applies.
+    "surface" (a full stop more or less) tells nothing of an encoder, and is given only when no other rule applies.
 
     Raises:
         LiftError: an unknown language.
     """
-    number = _number_of(language, text)
-    subject = (Sentence(text), text)[number]
+    drafts_of = _drafts_of(text, language)
     changes: list[Change] = []
     taken = {text}
     for kind, rules in PARAPHRASES.items():
-        rule = rules[number]
-        if rule is None or (kind == "surface" and changes):
-            continue
-        if drafts := rule(subject):  # type: ignore[arg-type]
-            for draft in _drawn(drafts, kind, text, seed):
-                changed, old, new = edited(text, draft)
-                if changed not in taken:
-                    taken.add(changed)
-                    changes.append(Change(kind, changed, old, new))
-                    break
+        if kind == "surface" and changes:
+            break
+        for change in _drawn(drafts_of(rules), kind, text, seed):
+            if change.text not in taken:
+                taken.add(change.text)
+                changes.append(change)
+                break
     return changes
 
 
-def _every_paraphrase(subject: Sentence | str, text: str, number: int) -> Iterable[Change]:
-    for kind, rules in PARAPHRASES.items():
-        rule = rules[number]
-        if rule is not None and kind != "surface":
-            for draft in rule(subject):  # type: ignore[arg-type]
-                yield Change(kind, *edited(text, draft))
+def _drafts_of(text: str, language: str | None) -> Callable[[Rules], list[Draft]]:
+    """Asks the rule of the text's language; an English text is cut into words once for all of them."""
+    found = language_of(text) if language is None else language
+    if found == "en":
+        sentence = Sentence(text)
+        return lambda rules: rules.english(sentence) if rules.english else []
+    if found == "ja":
+        return lambda rules: rules.japanese(text) if rules.japanese else []
+    raise LiftError(
+        f"There are no rules for the language {found!r}.", 'Give "en", "ja" or None (told by the script).'
+    )
 
 
-def _drawn(drafts: list[Draft], kind: str, text: str, seed: int) -> list[Draft]:
-    """The drafts, beginning with one drawn by kind, text and seed alone."""
-    if len(drafts) == 1:
-        return drafts
-    first = crc32(f"{seed} {kind} {text}".encode()) % len(drafts)
-    return drafts[first:] + drafts[:first]
+def _drawn(drafts: list[Draft], kind: str, text: str, seed: int) -> Iterator[Change]:
+    """The drafts as changes, from one on that is drawn by kind, text and seed alone."""
+    first = crc32(f"{seed} {kind} {text}".encode()) % len(drafts) if len(drafts) > 1 else 0
+    for draft in drafts[first:] + drafts[:first]:
+        yield Change(kind, *edited(text, draft))
 
 
 def _bare(text: str) -> str:
-    """What has to differ: the text without case and full stops."""
+    """What has to differ: the text without case and full stop."""
     return text.lower().rstrip(" .。")
-
-
-def _number_of(language: str | None, text: str) -> int:
-    """0 for English, 1 for Japanese: the place of a language's rule in the registries."""
-    known = ("en", "ja")
-    found = language_of(text) if language is None else language
-    if found not in known:
-        raise LiftError(
-            f"There are no rules for the language {found!r}.", 'Give "en", "ja" or None (told by the script).'
-        )
-    return known.index(cast(Language, found))
-
-
-def _known(names: Sequence[str], registry: dict[str, object] | dict, what: str) -> frozenset[str]:
-    unknown = sorted(set(names) - set(registry))
-    if unknown:
-        raise LiftError(f"Unknown {what} {unknown[0]!r}.", f"Known are: {', '.join(registry)}.")
-    return frozenset(names)
