@@ -189,7 +189,9 @@ def exam_section(made: dict[str, Any]) -> list[str]:
             unit = f" {light['unit']}" if light["unit"] else ""
             cells.append(f"{signs[light['colour']]} {light['value']:.3g}{unit}{interval}")
         rows.append([title, *cells])
-    score = [f"{s['value']:.1f} ({s['low']:.1f}–{s['high']:.1f})" for s in (one["score"] for one in sets.values())]
+    score = [
+        f"{s['value']:.1f} ({s['low']:.1f}–{s['high']:.1f})" for s in (one["score"] for one in sets.values())
+    ]
     first = next(iter(sets.values()))
     return [
         f"## `lift exam` of {first['name']}",

@@ -141,6 +141,7 @@ def _of_kind(
 ) -> Measured:
     value, nearer = float(outcome.placements.mean()), float(outcome.nearer.mean())
     low, high = metrics.bootstrap_interval(outcome.placements, outcome.texts, seed)
+    of_changed, of_same = float(outcome.changed.mean()), float(np.concatenate(outcome.same).mean())
     bounds = metrics.bootstrap_interval(outcome.nearer, np.array([t.number for t in group]), seed)
     return Measured(
         name,
@@ -149,14 +150,14 @@ def _of_kind(
         high,
         len(group),
         "%",
-        f"With {kind_words(kind)} changed, the paraphrase is nearer for {nearer:.0f} of 100 texts; "
-        f"the changed sentence keeps a cosine of {outcome.changed.mean():.2f}, paraphrases {np.concatenate(outcome.same).mean():.2f}.",
+        f"With {kind_words(kind)} changed, the paraphrase is nearer for {nearer:.0f} of 100 texts; the changed "
+        f"sentence keeps a cosine of {of_changed:.2f}, paraphrases {of_same:.2f}.",
         details={
             "language": LANGUAGES.get(language, language),
             "auroc": [value, low, high],
             "paraphrase_nearer": [nearer, *bounds],
-            "cosine_of_changed": float(outcome.changed.mean()),
-            "cosine_of_paraphrases": float(np.concatenate(outcome.same).mean()),
+            "cosine_of_changed": of_changed,
+            "cosine_of_paraphrases": of_same,
             "examples": _examples(group, outcome),
         },
     )
