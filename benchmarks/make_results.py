@@ -249,6 +249,37 @@ def embed_section(made: dict[str, Any]) -> list[str]:
     return lines
 
 
+def exam_section(made: dict[str, Any]) -> list[str]:
+    """Lights of `lift exam` by set, the first encoder of each."""
+    sets = {name: one["encoders"][0] for name, one in made["sets"].items()}
+    titles = {key: light["title"] for one in sets.values() for key, light in one["lights"].items()}
+    signs = {"green": "●", "yellow": "▲", "red": "■", "grey": "○"}
+    rows = []
+    for key, title in titles.items():
+        cells = []
+        for one in sets.values():
+            light = one["lights"].get(key)
+            if light is None or light["value"] is None:
+                cells.append("○")
+                continue
+            interval = "" if light["low"] is None else f" ({light['low']:.3g}–{light['high']:.3g})"
+            unit = f" {light['unit']}" if light["unit"] else ""
+            cells.append(f"{signs[light['colour']]} {light['value']:.3g}{unit}{interval}")
+        rows.append([title, *cells])
+    score = [
+        f"{s['value']:.1f} ({s['low']:.1f}–{s['high']:.1f})" for s in (one["score"] for one in sets.values())
+    ]
+    first = next(iter(sets.values()))
+    return [
+        f"## `lift exam` of {first['name']}",
+        "",
+        f"● green, ▲ yellow, ■ red, ○ not measured; 95 % interval; planned batch {made['batch_size']:,}.",
+        "",
+        *table(["", *sets], [*rows, ["**score, 0 to 100**", *score]]),
+        "",
+    ]
+
+
 def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
     """The short table of the README."""
     lines = []
@@ -282,6 +313,8 @@ def main() -> None:
         lines += speed_section(found["training_speed"])
     if "embed_speed" in found:
         lines += embed_section(found["embed_speed"])
+    if "exam_lights" in found:
+        lines += exam_section(found["exam_lights"])
     if "scenes_speed" in found:
         lines += ["## `lift scenes`", "", "```json", json.dumps(found["scenes_speed"], indent=1), "```", ""]
     if "store_speed" in found:

@@ -22,7 +22,11 @@ from lift.query_encoder import QueryEncoder
 from lift.store import EmbeddingStore
 from lift.text import MiniLM
 
-WORDS = ("red", "blue", "green", "old", "small"), ("dog", "cat", "car", "boat", "child"), ("park", "street", "house", "sea")
+WORDS = (
+    ("red", "blue", "green", "old", "small"),
+    ("dog", "cat", "car", "boat", "child"),
+    ("park", "street", "house", "sea"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,10 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for colour in WORDS[0]:
             for thing in WORDS[1]:
                 for place in WORDS[2]:
-                    texts = [f"a {colour} {thing} near the {place}", f"the {place} with one {colour} {thing} in it"]
+                    texts = [
+                        f"a {colour} {thing} near the {place}",
+                        f"the {place} with one {colour} {thing} in it",
+                    ]
                     writer.add(np.zeros((8, 8, 3), np.uint8), Row(str(number), texts, "train"))
                     number += 1
         writer.close(request={}, report={}, source="")
@@ -66,7 +73,9 @@ def test_conditioned_vectors_are_those_worked_out_from_the_plain_store(
     store.check()
 
 
-def test_a_run_takes_its_conditioning_along_to_the_queries(tiny_dataset: Path, conditioned: Path, tmp_path: Path) -> None:
+def test_a_run_takes_its_conditioning_along_to_the_queries(
+    tiny_dataset: Path, conditioned: Path, tmp_path: Path
+) -> None:
     run = train_tiny(tiny_dataset, conditioned, tmp_path / "run", "lift")
     store = EmbeddingStore(conditioned)
     text = next(store.texts())
@@ -126,7 +135,9 @@ def test_a_tuned_small_student_stands_in_at_query_time(
 
 def test_a_student_below_the_gate_is_not_written(sentences: Path, tmp_path: Path) -> None:
     with pytest.raises(LiftError, match=r"keeps .* the gate is 100\.0%"):
-        distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", layers=1, epochs=1, gate=1.0))
+        distill_query(
+            DistillConfig(store=str(sentences), out=tmp_path / "query", layers=1, epochs=1, gate=1.0)
+        )
     assert not (tmp_path / "query").exists()
 
 

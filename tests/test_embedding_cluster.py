@@ -75,11 +75,7 @@ def test_what_a_worker_finds_wrong_reaches_the_user(
     from lift.embedding import cluster
 
     with pytest.raises(LiftError, match="cluster cannot be reached"):
-        embed(
-            EmbedConfig(
-                dataset=sayings, out=tmp_path / "nowhere", engine="ray", ray_address="127.0.0.1:9"
-            )
-        )
+        embed(EmbedConfig(dataset=sayings, out=tmp_path / "nowhere", engine="ray", ray_address="127.0.0.1:9"))
     told = LiftError("the disk is full", "free some")
     outer = RuntimeError("task failed")
     outer.cause = told  # type: ignore[attr-defined]

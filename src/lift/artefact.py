@@ -24,6 +24,7 @@ VERB_OF = {
     "index": "index",
     "comparison": "compare",
     "query": "distill-query",
+    "exam": "exam",
 }
 
 

@@ -28,6 +28,12 @@ VERBS: dict[str, Verb] = {
     ),
     "scenes": Verb("lift.scenes", "ScenesConfig", "scenes", "make the built-in data set of drawn scenes"),
     "ingest": Verb("lift.ingest", "IngestConfig", "ingest", "photos and texts -> DATASET"),
+    "exam": Verb(
+        "lift.auditing",
+        "ExamConfig",
+        "exam",
+        "can a text encoder carry these texts? lights before any training",
+    ),
     "embed": Verb("lift.embedding", "EmbedConfig", "embed", "DATASET -> STORE of text vectors, once"),
     "condition": Verb(
         "lift.adaptation", "ConditionConfig", "condition", "centre, whiten or shorten the vectors of a STORE"

@@ -107,7 +107,9 @@ def fit_conditioning(
     """
     count, width = vectors.shape
     if not 0 <= whiten <= 1:
-        raise LiftError(f"--whiten is {whiten}", "give a power from 0 (off) to 1 (all directions equally strong)")
+        raise LiftError(
+            f"--whiten is {whiten}", "give a power from 0 (off) to 1 (all directions equally strong)"
+        )
     if dim is not None and not 1 <= dim <= width:
         raise LiftError(f"--dim is {dim}", f"give 1 to {width}, the length of the vectors")
     if not centre and not whiten and dim is None:

@@ -37,10 +37,12 @@ def hit_chances(
     relevant: tuple[np.ndarray, np.ndarray],
     ks: Sequence[int] = KS,
     cells: int = CELLS,
+    itself: Int[np.ndarray, " q"] | None = None,
 ) -> dict[int, np.ndarray]:
     """For each k, percent (q,): chance that a relevant candidate is among the k of highest dot product.
 
     `relevant` lists (query numbers, candidate numbers) that belong together; each query needs at least one.
+    Where the queries are candidates too, `itself` gives the candidate that each query is: it is never found.
     Never more than `cells` scores are in memory.
     """
     _refuse_broken(queries, candidates)
@@ -62,6 +64,10 @@ def hit_chances(
         counts[0, part] = (scores > best[:, None]) @ copies
         counts[1, part] = (scores == best[:, None]) @ copies
         counts[2, part] = np.bincount(row, weights=own == best[row], minlength=len(scores))
+        if itself is not None:
+            same = scores[np.arange(len(scores)), place[itself[part]]]
+            counts[0, part] -= same > best
+            counts[1, part] -= same == best
     return {k: chance_within(counts[0], counts[1], counts[2], k) for k in ks}
 
 

@@ -1,8 +1,8 @@
 """A light text encoder that stands in for a heavy one at query time, made by `lift distill-query`.
 
-    query.json            manifest: the encoder it serves (fingerprint), what was kept, SHA-256 sums
-    map.safetensors       weights (d, D) and bias (D,): from the student's vectors to those of the served encoder
-    student/              the student's own weights, where they were tuned or cut; else the manifest says where it is
+query.json            manifest: the encoder it serves (fingerprint), what was kept, SHA-256 sums
+map.safetensors       weights (d, D) and bias (D,): from the student's vectors to those of the served encoder
+student/              the student's own weights, where they were tuned or cut; else the manifest says where it is
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class QueryEncoder:
         self.serves = Fingerprint.from_dict(self.manifest["serves"])
         own = self.folder / "student"
         self._student: TextEncoder = rebuild_text_encoder(
-            Fingerprint.from_dict(self.manifest["student"]), device=device, source=str(own) if own.is_dir() else None
+            Fingerprint.from_dict(self.manifest["student"]),
+            device=device,
+            source=str(own) if own.is_dir() else None,
         )
 
     @property

@@ -52,7 +52,9 @@ def condition(config: ConditionConfig) -> EmbeddingStore:
     """Make the conditioned STORE, or go on with a killed run; returns it opened."""
     store, place = EmbeddingStore(config.store), Place(config.out)
     if store.conditioning is not None:
-        raise LiftError(f"{store.folder} is conditioned already", "start from the STORE that `lift embed` made")
+        raise LiftError(
+            f"{store.folder} is conditioned already", "start from the STORE that `lift embed` made"
+        )
     if place.url == store.place.url:
         raise LiftError("--out is the STORE to start from", "give another --out")
     if config.shard_rows < 1:
@@ -78,19 +80,25 @@ def condition(config: ConditionConfig) -> EmbeddingStore:
         for number in range(len(plan)):
             shard = plan.shard(number)
             if not writer.has(number):
-                seconds = spent["seconds"] * len(shard) / len(store)  # of the encoder: it is their text pass too
+                seconds = (
+                    spent["seconds"] * len(shard) / len(store)
+                )  # of the encoder: it is their text pass too
                 writer.write(number, shard, conditioning.apply(store.vectors(shard)), seconds)
             bar.advance(len(shard))
     facts = {name: spent[name] for name in ("tokens", "flops", "cut_texts", "max_tokens", "datasets")}
     writer.commit(**facts, conditioned_from=store.fingerprint.digest)
-    say(f"{place}: {plan.rows:,} texts, {store.dim} numbers each became {conditioning.dim} ({conditioning.description})")
+    say(
+        f"{place}: {plan.rows:,} texts, {store.dim} numbers each became {conditioning.dim} ({conditioning.description})"
+    )
     return EmbeddingStore(place)
 
 
 def fit(config: ConditionConfig, store: EmbeddingStore) -> Conditioning:
     """Fit on the vectors of the training texts, an even sample when there are very many."""
     if config.images is None:
-        note("fitted on all texts of the STORE, those of validation photos among them; --images DATASET leaves these out")
+        note(
+            "fitted on all texts of the STORE, those of validation photos among them; --images DATASET leaves these out"
+        )
         rows = np.arange(len(store))
     else:
         dataset = Dataset(config.images)

@@ -81,9 +81,16 @@ def distill_query(config: DistillConfig) -> QueryEncoder:
         kept = {"stored texts": kept_neighbours(vectors, np.flatnonzero(held), own, config.seed)}
         if config.run is not None and config.dataset is not None:
             kept["photos"] = kept_photos(
-                config.run, config.dataset, store, lambda asked: found.apply(read(encoder, asked)), config.seed
+                config.run,
+                config.dataset,
+                store,
+                lambda asked: found.apply(read(encoder, asked)),
+                config.seed,
             )
-        speeds = {"student": held.sum() / seconds, "original": store.manifest["rows"] / store.manifest["seconds"]}
+        speeds = {
+            "student": held.sum() / seconds,
+            "original": store.manifest["rows"] / store.manifest["seconds"],
+        }
         show(kept, speeds)
         decisive = kept.get("photos") or kept["stored texts"]
         if decisive.recall10 < config.gate:
@@ -107,7 +114,9 @@ def distill_query(config: DistillConfig) -> QueryEncoder:
 def check_options(config: DistillConfig) -> None:
     """LiftError for options that contradict one another."""
     if (config.run is None) != (config.dataset is None):
-        raise LiftError("--run and --dataset go together", "give both: the RUN, and the DATASET with its photos")
+        raise LiftError(
+            "--run and --dataset go together", "give both: the RUN, and the DATASET with its photos"
+        )
     if config.layers is not None and not config.epochs:
         raise LiftError("a student with layers cut off must be tuned", "add --epochs 2 or more")
     if config.epochs < 0 or config.limit < LEAST_TEXTS or not 0 <= config.gate <= 1:
@@ -163,9 +172,14 @@ def read(encoder: TextEncoder, texts: list[str]) -> np.ndarray:
 def show(kept: dict[str, Kept], speeds: dict[str, float]) -> None:
     """Print what is kept, and how much quicker the student is."""
     rows = [
-        (name, f"{k.recall1:.1%}", f"{k.recall10:.1%}", f"{k.low:.1%} to {k.high:.1%}", k.n) for name, k in kept.items()
+        (name, f"{k.recall1:.1%}", f"{k.recall10:.1%}", f"{k.low:.1%} to {k.high:.1%}", k.n)
+        for name, k in kept.items()
     ]
     show_table(
-        "kept of what the original finds", ("searching", "recall@1", "recall@10", "95 % interval", "queries"), rows
+        "kept of what the original finds",
+        ("searching", "recall@1", "recall@10", "95 % interval", "queries"),
+        rows,
     )
-    say(f"student {speeds['student']:.0f} texts/s, original {speeds['original']:.0f} texts/s when it was embedded")
+    say(
+        f"student {speeds['student']:.0f} texts/s, original {speeds['original']:.0f} texts/s when it was embedded"
+    )

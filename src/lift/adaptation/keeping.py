@@ -62,7 +62,11 @@ def kept_neighbours(vectors: np.ndarray, held: np.ndarray, own: np.ndarray, seed
 
 
 def kept_photos(
-    run: Path, dataset_folder: Path, store: EmbeddingStore, encode: Callable[[list[str]], np.ndarray], seed: int
+    run: Path,
+    dataset_folder: Path,
+    store: EmbeddingStore,
+    encode: Callable[[list[str]], np.ndarray],
+    seed: int,
 ) -> Kept:
     """Recall of the validation photos by their captions, with the student and with the original text vectors."""
     model, dataset = load(run), Dataset(dataset_folder)
@@ -80,12 +84,20 @@ def kept_photos(
     student = hit_chances(encode(texts), images, pairs, (1, 10))
     original = hit_chances(model.encode_text(texts, store=store), images, pairs, (1, 10))
     return summary(
-        (student[1], student[10]), (original[1], original[10]), owner, seed, f"captions look for their photo among {len(images):,} of the split val"
+        (student[1], student[10]),
+        (original[1], original[10]),
+        owner,
+        seed,
+        f"captions look for their photo among {len(images):,} of the split val",
     )
 
 
 def summary(
-    student: tuple[np.ndarray, ...], original: tuple[np.ndarray, ...], clusters: np.ndarray, seed: int, protocol: str
+    student: tuple[np.ndarray, ...],
+    original: tuple[np.ndarray, ...],
+    clusters: np.ndarray,
+    seed: int,
+    protocol: str,
 ) -> Kept:
     """Ratios of the means of per-query outcomes, the second with its interval over resampled clusters."""
     if not original[1].any():

@@ -100,7 +100,9 @@ def tune(
             rate = PEAK * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            with torch.autocast(student.device.split(":")[0], torch.bfloat16, enabled=_fast_bf16(student.device)):
+            with torch.autocast(
+                student.device.split(":")[0], torch.bfloat16, enabled=_fast_bf16(student.device)
+            ):
                 features = F.normalize(linear(student.features([texts[i] for i in rows])).float(), dim=-1)
             logits = features @ goal[rows].T / TEMPERATURE
             loss = (1 - (features * goal[rows]).sum(-1)).mean()

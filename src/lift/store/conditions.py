@@ -8,7 +8,6 @@ from lift.place import Place
 from lift.store.commits import damaged, read_facts
 
 
-
 def file_of(name: str) -> str:
     """The file of a conditioning; its digest is in the name, so that a STORE that is replaced stays readable."""
     return f"conditioning-{name.rpartition(' ')[2]}.safetensors"

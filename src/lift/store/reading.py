@@ -18,7 +18,6 @@ from lift.store.lookup import Lookup, Shard
 from lift.store.shards import check_vectors, text_keys
 
 
-
 class EmbeddingStore:
     """A STORE as it was when it was opened; what is appended later is seen by opening it again.
 
