@@ -62,7 +62,7 @@ def measure(name: str, size: int, batch: int, length: int) -> dict[str, float]:
         optimiser.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - began)
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    flops = step_flops(encoder, batch, "contrastive", tower, length)
+    flops = step_flops(encoder, batch, "contrastive", tower, ((batch, length),))
     return {"seconds": statistics.median(seconds[1:]), "flops": flops, "peak_memory_bytes": added}
 
 
