@@ -29,6 +29,7 @@ from lift.scenes import ScenesConfig, scenes
 from lift.training import TrainConfig, train
 
 METHODS = ("lift", "clip")
+VAL_FRACTION = 0.075  # 450 of 6,000 drawn pictures
 MADE = (
     "dataset",
     "store",
@@ -62,7 +63,16 @@ def poc(config: PocConfig) -> Path:
     heading(1, "photos and texts")
     dataset, store, runs = out / "dataset", out / "store", [out / "runs" / method for method in METHODS]
     if config.source is None:
-        scenes(ScenesConfig(out=dataset, images=config.images, size=config.size, seed=config.seed, workers=2))
+        scenes(
+            ScenesConfig(
+                out=dataset,
+                images=config.images,
+                size=config.size,
+                seed=config.seed,
+                val_fraction=VAL_FRACTION,
+                workers=2,
+            )
+        )
     else:
         ingest(
             IngestConfig(
