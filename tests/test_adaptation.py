@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import train_tiny
 
 import lift
+from conftest import train_tiny
 from lift.adaptation import ConditionConfig, DistillConfig, condition, distill_query
 from lift.adaptation.keeping import kept_neighbours, summary
 from lift.artefact import new_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,14 @@ class Fingerprint:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Fingerprint:
-        """The inverse of `asdict`."""
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: item for key, item in value.items() if key in known})
+        """The inverse of `asdict`; LiftError when parts are missing or unknown."""
+        try:
+            return cls(**{key: item for key, item in value.items() if key != "digest"})
+        except TypeError as error:
+            raise LiftError(
+                f"the fingerprint {value.get('digest')} of a text encoder cannot be read ({error})",
+                "restore the manifest from a copy, update lift, or make the artefact again",
+            ) from error
 
     def __str__(self) -> str:
         return f"{self.name} ({self.digest})"

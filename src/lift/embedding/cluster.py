@@ -21,7 +21,6 @@ from lift.place import Place
 from lift.store import Plan, StoreWriter
 from lift.text import rebuild_text_encoder
 
-
 CONNECT_SECONDS = 10
 
 

@@ -11,7 +11,7 @@ from lift.text.minilm import MiniLM
 from lift.text.options import EncoderOptions
 from lift.text.own import OwnEncoder
 from lift.text.sentence import SentenceEncoder
-from lift.text.tower import TextTower, train_tokenizer
+from lift.text.tower import TextTower, length_buckets, train_tokenizer
 from lift.text.transformer import TransformerEncoder
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "conditioned_fingerprint",
     "encode_counted",
     "encode_sorted",
+    "length_buckets",
     "load_text_encoder",
     "rebuild_text_encoder",
     "token_batches",

@@ -48,10 +48,10 @@ def finish(
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
     weights = {name: module.state_dict() for name, module in modules.items()}
     if config.method == "lift" and store.conditioning is not None:  # queries must go the same way
-        made = store.conditioning
+        fitted = store.conditioning
         weights["conditioning"] = {
-            "mean": torch.from_numpy(made.mean),
-            "projection": torch.from_numpy(made.projection),
+            "mean": torch.from_numpy(fitted.mean),
+            "projection": torch.from_numpy(fitted.projection),
         }
     settings = {
         "image_encoder": encoder.settings,
