@@ -30,10 +30,10 @@ VERB_OF = {
 #: What the readers of a manifest rely on; a dot goes one level down.
 REQUIRED = {
     "dataset": ("id", "name", "image_size", "resize_mode", "images", "splits", "source", "sha256"),
-    "store": ("fingerprint.digest", "dim", "rows", "shards", "seconds"),
     "run": (
         "name", "method", "fingerprint.digest", "checkpoint.id", "checkpoint.sha256", "config", "dataset.id",
     ),
+    "query": ("serves", "student", "strength", "sha256"),
     "index": (
         "model.id", "fingerprint.name", "fingerprint.digest", "run", "rows", "sha256", "source.kind",
         "source.folder",

@@ -1,10 +1,10 @@
 """Conditioning of a fixed text space: centre, whiten, keep the leading directions; then unit length again.
 
 Vectors of language models crowd into a narrow cone: a common mean and a few strong directions take most of every
-cosine, whatever the texts say. Removing the mean and the leading directions is known to help similarity (all-but-the-top,
-arXiv 1702.01417; whitening, arXiv 2103.15316); normalisation and scale are what makes or breaks alignment to a fixed
-encoder (LIFT, arXiv 2506.04209). Fitted once on the training texts, part of the fingerprint, applied the same way to
-every later query.
+cosine, whatever the texts say. Removing the mean and evening out the directions is known to help similarity
+(all-but-the-top, arXiv 1702.01417; whitening, arXiv 2103.15316); normalisation and scale are what makes or breaks
+alignment to a fixed encoder (LIFT, arXiv 2506.04209). Fitted once on the training texts, part of the fingerprint,
+applied the same way to every later query.
 """
 
 from __future__ import annotations

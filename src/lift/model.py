@@ -135,7 +135,7 @@ class Model:
         )
 
     def stand_in(self, folder: Path | str) -> None:
-        """Encode sentences with the light query encoder in `folder`; LiftError unless it serves this model's encoder."""
+        """Encode sentences with the query encoder in `folder`; LiftError unless it serves this model's encoder."""
         encoder = QueryEncoder(folder, device=self.device)
         encoder.check_serves(self.fingerprint)
         self.text_encoder = encoder

@@ -89,7 +89,8 @@ class QueryEncoder:
         """LiftError, naming both, unless it was made to stand in for the encoder of this fingerprint."""
         if self.serves.digest != fingerprint.digest:
             raise LiftError(
-                f"the query encoder {self.folder} stands in for {self.serves}, but the model was trained on {fingerprint}",
+                f"the query encoder {self.folder} stands in for {self.serves}, "
+                f"but the model was trained on {fingerprint}",
                 "make one for this model's STORE with `lift distill-query`, or leave --query-encoder away",
             )
 
