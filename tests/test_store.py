@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.store import EmbeddingStore, StoreWriter, check_vectors, text_key, text_keys
+from lift.store.commits import OF_COMMIT, OF_FACTS
 from lift.store.lookup import find_sorted
 from lift.store.shards import pack_texts, recall_of_int8, to_dtype, to_unit, unpack_texts
 from stores_by_hand import PRINT, make_store, plan, vectors_of, words
@@ -214,3 +216,16 @@ def test_keys_of_equal_leading_half_are_found_in_a_store(
     store = make_store(tmp_path / "store", words(0, 40), shard_rows=40)
     assert np.abs(store.vectors(words(0, 40)) - vectors_of(words(0, 40))).max() < 1e-3
     assert not store.contains(words(40, 80)).any()
+
+
+def test_files_that_lost_a_field_are_damaged(tmp_path: Path) -> None:
+    make_store(tmp_path / "store")
+    commit = next((tmp_path / "store" / "commits").iterdir())
+    for file, fields in ((tmp_path / "store" / "store.json", OF_FACTS), (commit, OF_COMMIT)):
+        whole = json.loads(file.read_text("utf-8"))
+        for field in fields:
+            file.write_text(json.dumps({k: v for k, v in whole.items() if k != field}), "utf-8")
+            with pytest.raises(LiftError, match=f"damaged: .* lacks {field}"):
+                EmbeddingStore(tmp_path / "store").check()
+        file.write_text(json.dumps(whole), "utf-8")
+    EmbeddingStore(tmp_path / "store").check()

@@ -293,7 +293,7 @@ def test_a_run_is_asked_with_exactly_the_options_it_was_trained_on(
     # A machine without bf16, where auto would choose fp32, still asks in bf16.
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
-    model, known = lift.load(run), store.texts()[:5]
+    model, known = lift.load(run), list(store.texts())[:5]
     expected = load_text_encoder(str(folder), options=options)
     assert np.array_equal(model.encode_text(known[:1]), expected.encode(known[:1]))
     assert (model.encode_text(known) * store.vectors(known)).sum(1).min() > 0.999

@@ -22,6 +22,8 @@ from lift.store.shards import file_names
 
 FORMAT = 2
 FACTS, COMMITS = "store.json", "commits"
+OF_FACTS = ("fingerprint", "dtype")
+OF_COMMIT = (*OF_FACTS, "rows", "shards", "request", "against", "replaces", "generation")
 
 
 def json_bytes(value: Any) -> bytes:
@@ -117,6 +119,14 @@ def read_json(place: Place, name: str) -> dict[str, Any]:
     return value
 
 
+def require(place: Place, name: str, value: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """`value`, the content of the file `name`; LiftError when a field that readers rely on is missing."""
+    missing = [field for field in fields if field not in value]
+    if missing:
+        raise damaged(place, f"{name} lacks {', '.join(missing)}")
+    return value
+
+
 def read_facts(place: Place) -> StoreFacts | None:
     """The facts of a STORE, finished or not; None where there is none. LiftError for another format."""
     try:
@@ -131,7 +141,7 @@ def read_facts(place: Place) -> StoreFacts | None:
             if older
             else "update lift, or make the STORE again with this version",
         )
-    return StoreFacts.from_dict(value)
+    return StoreFacts.from_dict(require(place, FACTS, value, OF_FACTS))
 
 
 def write_facts(place: Place, facts: StoreFacts) -> None:
@@ -145,7 +155,9 @@ def all_commits(place: Place) -> list[Commit]:
     for name in place.names(COMMITS):
         if name.endswith(".json"):
             try:
-                found.append(Commit(name.removesuffix(".json"), read_json(place, f"{COMMITS}/{name}")))
+                file = f"{COMMITS}/{name}"
+                content = require(place, file, read_json(place, file), OF_COMMIT)
+                found.append(Commit(name.removesuffix(".json"), content))
             except FileNotFoundError:  # replaced and swept between the listing and the reading
                 continue
     return found
