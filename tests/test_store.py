@@ -219,7 +219,7 @@ def test_keys_of_equal_leading_half_are_found_in_a_store(
 
 
 def test_files_that_lost_a_field_are_damaged(tmp_path: Path) -> None:
-    make_store(tmp_path / "store")
+    make_store(tmp_path / "store", ODD, shard_rows=4)
     commit = next((tmp_path / "store" / "commits").iterdir())
     for file, fields in ((tmp_path / "store" / "store.json", OF_FACTS), (commit, OF_COMMIT)):
         whole = json.loads(file.read_text("utf-8"))
