@@ -96,7 +96,7 @@ def _sections(encoders: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[
         for name in (n for n in names if n.split("/")[0] in parts):
             cells = [lights.get(name) for lights in by_name]
             first = next(cell for cell in cells if cell is not None)
-            best = _best(name, cells)
+            best = best_of(name, cells)
             sub = name.startswith("minimal_change/")
             rows.append({"name": name, "first": first, "cells": cells, "best": best, "sub": sub})
         if rows:
@@ -104,19 +104,24 @@ def _sections(encoders: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[
     return sections
 
 
-LOWER_IS_BETTER = ("truncation", "fertility", "unknown", "anisotropy", "hubness", "duplicates", "determinism")
+LOWER_IS_BETTER = ("truncation", "fertility", "unknown", "anisotropy", "hubness")
 
 
-def _best(name: str, cells: list[dict[str, Any] | None]) -> int | None:
-    """Number of the best encoder in a row, None when there is one encoder or two share the value."""
-    values = {
-        i: cell["value"] for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None
-    }
-    if len(values) < 2 or name == "determinism":
+def best_of(name: str, cells: list[dict[str, Any] | None]) -> int | None:
+    """Number of the best encoder in a row; None when its interval overlaps another's, or there is one encoder."""
+    known = {i: cell for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None}
+    if len(known) < 2 or name in ("determinism", "duplicates"):
         return None
-    sign = 1 if name.split("/")[0] in LOWER_IS_BETTER else -1
-    order = sorted(values, key=lambda i: sign * values[i])
-    return order[0] if values[order[0]] != values[order[1]] else None
+    lower = name.split("/")[0] in LOWER_IS_BETTER
+    order = sorted(known, key=lambda i: known[i]["value"] if lower else -known[i]["value"])
+    best = known[order[0]]
+    for other in (known[i] for i in order[1:]):
+        small, large = (best, other) if lower else (other, best)
+        top = small["value"] if small["high"] is None else small["high"]
+        bottom = large["value"] if large["low"] is None else large["low"]
+        if top >= bottom:
+            return None
+    return order[0]
 
 
 def _advice(lights: list[dict[str, Any]]) -> list[dict[str, Any]]:
