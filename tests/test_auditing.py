@@ -155,6 +155,7 @@ def test_a_score_is_the_weighted_mean_of_its_parts() -> None:
     score = score_of(parts, seed=0)
     assert score.value == pytest.approx(100 * (3 * 0.5 + 1 * 0.9) / 4)
     assert score.parts == {"same_item": 0.5, "truncation": 0.9}
+    assert score_of(parts[1:], seed=0).low is None  # nothing that could be resampled
     assert score.low == pytest.approx(100 * (3 * 0.0 + 0.9) / 4) and score.high == pytest.approx(97.5)
 
 

@@ -140,7 +140,7 @@ ADVICE = {
         "Unrelated texts are far apart",
         "How similar are two texts drawn at random?",
         "unrelated texts lie close together",
-        "all vectors share one direction that says nothing, as usual with decoder models and plain mean pooling",
+        "the texts are all alike, or all vectors share one direction that says nothing, as usual with decoder models",
         "subtract the mean vector (space conditioning when embedding); the value after centring shows what it brings",
     ),
     "effective_rank": Advice(

@@ -67,7 +67,7 @@ def render(content: dict[str, Any]) -> str:
         texts=content["texts"],
         sections=_sections(content["encoders"]),
         advice=[(one["name"], _advice(one["lights"])) for one in content["encoders"]],
-        glossaries=_details(content["encoders"], "glossary", "pairs"),
+        glossaries=_glossaries(content["encoders"]),
         examples=_examples(content["encoders"]),
         parts=[(PARTS_IN_WORDS[name], name, weight) for name, weight in content["weights"].items()],
         tally=[(one, _tally(one["lights"])) for one in content["encoders"]],
@@ -130,12 +130,13 @@ def _advice(lights: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(warned, key=lambda light: light["colour"] != "red")
 
 
-def _details(encoders: list[dict[str, Any]], part: str, key: str) -> list[tuple[str, list[Any]]]:
+def _glossaries(encoders: list[dict[str, Any]]) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Encoder, its pairs with the worst first, and the spread of unrelated terms."""
     return [
-        (one["name"], light["details"][key])
+        (one["name"], light["details"]["pairs"], light["details"]["unrelated_pairs"])
         for one in encoders
         for light in one["lights"]
-        if light["name"] == part and key in light["details"]
+        if light["name"] == "glossary" and light["value"] is not None
     ]
 
 
