@@ -26,12 +26,13 @@ HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data"
 BATCH = 1024
 SCENES = 1500
+LIMIT = 2000  # texts of each set
 KEPT = ("colour", "title", "value", "low", "high", "n", "unit", "normalised", "meaning")
 
 
 def lights_of(texts: Path, out: Path, encoders: tuple[str, ...]) -> dict[str, Any]:
     """Score and lights of every encoder on one set, without the long details."""
-    content = exam(ExamConfig(texts, out, encoder=encoders, batch_size=BATCH))
+    content = exam(ExamConfig(texts, out, encoder=encoders, batch_size=BATCH, limit=LIMIT))
     return {
         "texts": {key: value for key, value in content["texts"].items() if key != "source"},
         "conclusion": content["conclusion"],

@@ -151,7 +151,7 @@ def _of_kind(
         len(group),
         "%",
         f"With {kind_words(kind)} changed, the paraphrase is nearer for {nearer:.0f} of 100 texts; the changed "
-        f"sentence keeps a cosine of {of_changed:.2f}, paraphrases {of_same:.2f}.",
+        f"sentence keeps a cosine of {of_changed:.3f}, paraphrases {of_same:.3f}.",
         details={
             "language": LANGUAGES.get(language, language),
             "auroc": [value, low, high],

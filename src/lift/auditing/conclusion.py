@@ -77,7 +77,7 @@ def _choice(best: str, scores: dict[str, Score], leads: list[Gap]) -> list[str]:
 
 
 def _titles(lights: Sequence[Light]) -> str:
-    return "; ".join(f"“{light.title}” is {light.colour}" for light in lights)
+    return "; ".join(f"{light.fault} ({light.colour})" for light in lights)
 
 
 def _joined(words: Sequence[str]) -> str:

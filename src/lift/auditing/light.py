@@ -50,6 +50,7 @@ class Light:
     n: int
     unit: str
     meaning: str
+    fault: str
     cause: str
     remedy: str
     normalised: float | None
@@ -79,6 +80,7 @@ def light_of(measured: Measured) -> Light:
         n=measured.n,
         unit=measured.unit,
         meaning=measured.meaning or f"Not measured: {measured.skipped}.",
+        fault=advice.fault if warns else "",
         cause=advice.cause if warns else "",
         remedy=advice.remedy if warns else "",
         normalised=measured.normalised,

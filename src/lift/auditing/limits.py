@@ -80,10 +80,11 @@ LIMITS = {
 
 
 class Advice(NamedTuple):
-    """Words about one light: heading, what is asked, likely cause and remedy when it is not green."""
+    """Words about one light: heading, what is asked; when it is not green the fault, its likely cause, a remedy."""
 
     title: str
     question: str
+    fault: str
     cause: str
     remedy: str
 
@@ -92,6 +93,7 @@ ADVICE = {
     "same_item": Advice(
         "Texts about the same thing find each other",
         "Does a description find another description of the same thing among all texts?",
+        "texts about the same thing do not find each other",
         "the encoder does not group your texts by what they are about: another language or trade than it was trained "
         "on, texts that say different things about one item, or many items with nearly the same text",
         "look at some texts of one item: if a person could not match them, improve the texts; else choose an encoder "
@@ -100,6 +102,7 @@ ADVICE = {
     "minimal_change": Advice(
         "A changed meaning counts more than a changed wording",
         "Is a sentence nearer to its paraphrase than to itself with one fact changed?",
+        "a changed meaning counts too little",
         "the encoder measures which words occur rather than what the sentence says, as most small ones do",
         "choose a larger encoder or one trained on entailment; hard negatives in training will not help where the "
         "texts' vectors coincide. Until then let people check what hangs on such details",
@@ -107,6 +110,7 @@ ADVICE = {
     "glossary": Advice(
         "Your terms keep apart from what they are confused with",
         "Is a term nearer to itself in another sentence than to the term it must not be confused with?",
+        "glossary terms are mixed up",
         "the encoder has not met these words as different things; words that look or sound alike share pieces",
         "write the difference out in the texts (“M8 bolt, with head” instead of “M8 bolt”), or choose an encoder "
         "trained on your trade; the worst pairs are listed below",
@@ -114,42 +118,49 @@ ADVICE = {
     "truncation": Advice(
         "Long texts are read to the end",
         "How many texts are longer than the encoder reads?",
+        "long texts are cut off",
         "the texts are longer than the encoder's limit; what lies beyond is ignored without a word",
         "put the important part first, split long texts into several captions, or choose an encoder that reads more",
     ),
     "fertility": Advice(
         "Words stay in few pieces",
         "Into how many pieces does the encoder break a word?",
+        "words fall into many pieces",
         "the encoder's vocabulary was made for another language or trade",
         "choose an encoder made for this language; lift's page on text encoders names multilingual ones",
     ),
     "unknown": Advice(
         "All words can be read",
         "How many words become the placeholder for unknown?",
+        "words cannot be read",
         "the vocabulary lacks these characters, so that different words get one and the same vector",
         "choose an encoder made for this language, or write these words otherwise; the most frequent are listed",
     ),
     "anisotropy": Advice(
         "Unrelated texts are far apart",
         "How similar are two texts drawn at random?",
-        "all vectors share one direction that says nothing, as usual with decoder models and plain mean pooling",
+        "unrelated texts lie close together",
+        "the texts are all alike, or all vectors share one direction that says nothing, as usual with decoder models",
         "subtract the mean vector (space conditioning when embedding); the value after centring shows what it brings",
     ),
     "effective_rank": Advice(
         "The vectors use many directions",
         "In how many directions do your texts really differ?",
+        "the vectors use few directions",
         "the texts are very alike, or the encoder puts nearly all differences into a few directions",
         "check for templates and repeated texts first; then try whitening when embedding, or another encoder",
     ),
     "hubness": Advice(
         "No text is everybody's neighbour",
         "Do a few texts turn up among the nearest of very many others?",
+        "some texts are everybody's neighbour",
         "some texts lie in the middle of the space (short, general or empty of content) and win every search",
         "remove texts without content, and try centring when embedding; search results will else repeat themselves",
     ),
     "duplicates": Advice(
         "Few texts repeat within a training batch",
         "How many rows of a batch meet their own text at another item?",
+        "texts repeat within a training batch",
         "many items carry the same or nearly the same text, so that right answers are counted as wrong",
         "write what tells the items apart, or train with a smaller batch; lift masks identical texts, near-identical "
         "ones it cannot",
@@ -157,6 +168,7 @@ ADVICE = {
     "determinism": Advice(
         "The same text always gets the same vector",
         "Does a vector depend on which other texts are encoded with it?",
+        "a text does not always get the same vector",
         "padding leaks into the vector, dropout is on, or the precision is low",
         "encode in float32; check that the model is in evaluation mode and that pooling leaves padding out. Vectors "
         "of training and of search would else not fit",
@@ -193,10 +205,7 @@ def advice_of(name: str) -> Advice:
     if part == "minimal_change":
         kind = rest[-1]
         title = f"Sees {kind_words(kind)}" + (f", {language}" if language else "")
-        cause = (
-            f"{kind_words(kind)} is hardly seen: {KINDS[kind][1]} to the encoder"
-            if kind in KINDS
-            else advice.cause
-        )
-        return advice._replace(title=title, cause=cause)
+        cause = f"to the encoder {KINDS[kind][1]}; {advice.cause}" if kind in KINDS else advice.cause
+        fault = f"it hardly sees {title.removeprefix('Sees ')}"
+        return advice._replace(title=title, fault=fault, cause=cause)
     return advice._replace(title=f"{advice.title}, {language or rest[0]}")

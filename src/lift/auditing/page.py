@@ -67,7 +67,7 @@ def render(content: dict[str, Any]) -> str:
         texts=content["texts"],
         sections=_sections(content["encoders"]),
         advice=[(one["name"], _advice(one["lights"])) for one in content["encoders"]],
-        glossaries=_details(content["encoders"], "glossary", "pairs"),
+        glossaries=_glossaries(content["encoders"]),
         examples=_examples(content["encoders"]),
         parts=[(PARTS_IN_WORDS[name], name, weight) for name, weight in content["weights"].items()],
         tally=[(one, _tally(one["lights"])) for one in content["encoders"]],
@@ -96,7 +96,7 @@ def _sections(encoders: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[
         for name in (n for n in names if n.split("/")[0] in parts):
             cells = [lights.get(name) for lights in by_name]
             first = next(cell for cell in cells if cell is not None)
-            best = _best(name, cells)
+            best = best_of(name, cells)
             sub = name.startswith("minimal_change/")
             rows.append({"name": name, "first": first, "cells": cells, "best": best, "sub": sub})
         if rows:
@@ -104,19 +104,24 @@ def _sections(encoders: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[
     return sections
 
 
-LOWER_IS_BETTER = ("truncation", "fertility", "unknown", "anisotropy", "hubness", "duplicates", "determinism")
+LOWER_IS_BETTER = ("truncation", "fertility", "unknown", "anisotropy", "hubness")
 
 
-def _best(name: str, cells: list[dict[str, Any] | None]) -> int | None:
-    """Number of the best encoder in a row, None when there is one encoder or two share the value."""
-    values = {
-        i: cell["value"] for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None
-    }
-    if len(values) < 2 or name == "determinism":
+def best_of(name: str, cells: list[dict[str, Any] | None]) -> int | None:
+    """Number of the best encoder in a row; None when its interval overlaps another's, or there is one encoder."""
+    known = {i: cell for i, cell in enumerate(cells) if cell is not None and cell["value"] is not None}
+    if len(known) < 2 or name in ("determinism", "duplicates"):
         return None
-    sign = 1 if name.split("/")[0] in LOWER_IS_BETTER else -1
-    order = sorted(values, key=lambda i: sign * values[i])
-    return order[0] if values[order[0]] != values[order[1]] else None
+    lower = name.split("/")[0] in LOWER_IS_BETTER
+    order = sorted(known, key=lambda i: known[i]["value"] if lower else -known[i]["value"])
+    best = known[order[0]]
+    for other in (known[i] for i in order[1:]):
+        small, large = (best, other) if lower else (other, best)
+        top = small["value"] if small["high"] is None else small["high"]
+        bottom = large["value"] if large["low"] is None else large["low"]
+        if top >= bottom:
+            return None
+    return order[0]
 
 
 def _advice(lights: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,12 +130,13 @@ def _advice(lights: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(warned, key=lambda light: light["colour"] != "red")
 
 
-def _details(encoders: list[dict[str, Any]], part: str, key: str) -> list[tuple[str, list[Any]]]:
+def _glossaries(encoders: list[dict[str, Any]]) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Encoder, its pairs with the worst first, and the spread of unrelated terms."""
     return [
-        (one["name"], light["details"][key])
+        (one["name"], light["details"]["pairs"], light["details"]["unrelated_pairs"])
         for one in encoders
         for light in one["lights"]
-        if light["name"] == part and key in light["details"]
+        if light["name"] == "glossary" and light["value"] is not None
     ]
 
 

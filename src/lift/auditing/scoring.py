@@ -72,6 +72,8 @@ def score_of(measured: Sequence[Measured], seed: int) -> Score:
             draws += 100.0 * WEIGHTS[name] / total * _draws(parts[name], seed + place)
     values = {name: float(m.normalised) for name, m in parts.items() if m.normalised is not None}
     value = 100.0 * sum(WEIGHTS[name] * part for name, part in values.items()) / total
+    if all(part.outcomes is None for part in parts.values()):
+        return Score(value, None, None, values, draws)  # nothing that could be resampled
     low, high = np.percentile(draws, [2.5, 97.5])
     return Score(value, float(low), float(high), values, draws)
 
