@@ -82,7 +82,7 @@ def to_dtype(vectors: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def widen(vectors: np.ndarray) -> np.ndarray:
-    """The same numbers (n, D) as float32, by torch where it is float16: 1,024 rows of 4096 take numpy 5.7 ms, torch 1.6.
+    """The same numbers (n, D) as float32, by torch where it is float16: 1,024 rows of 4096 take 4 ms, by numpy 10.
 
     In parts too small for torch to share among threads: on a busy machine waiting for them takes 50 times longer.
     """
