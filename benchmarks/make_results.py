@@ -204,7 +204,9 @@ STORE_ROWS = (
     ("write_rows_per_cpu_second", "written, rows per second of processor time"),
     ("open_ms", "opened, ms"),
     ("rows_per_second_by_row", "1,024 random rows, rows/s"),
+    ("rows_per_cpu_second_by_row", "1,024 random rows, rows per second of processor time"),
     ("rows_per_second_by_text", "1,024 random texts, rows/s"),
+    ("rows_per_cpu_second_by_text", "1,024 random texts, rows per second of processor time"),
     ("memory_bytes", "memory added by reading, MB"),
 )
 
