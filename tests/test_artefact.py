@@ -66,9 +66,7 @@ def test_manifests_say_what_is_wrong(tmp_path: Path) -> None:
         read_manifest(tmp_path, "run")
 
 
-def test_manifests_that_lost_a_key_are_damaged(
-    tiny_dataset: Path, tiny_run: Path, tmp_path: Path
-) -> None:
+def test_manifests_that_lost_a_key_are_damaged(tiny_dataset: Path, tiny_run: Path, tmp_path: Path) -> None:
     for kind, folder in (("dataset", tiny_dataset), ("run", tiny_run)):
         whole = read_manifest(folder, kind)
         for key in REQUIRED[kind]:

@@ -33,6 +33,8 @@ def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().out
     assert "Estimate:" in said and "lift search" in said and "lift verify" in said
     assert page.read_text("utf-8").lower().startswith("<!doctype html>")
+    examined = json.loads((tmp_path / "poc" / "exam" / "exam.json").read_text("utf-8"))
+    assert [one["name"] for one in examined["encoders"]] == ["minilm"] and "exam.html" in said
     assert (tmp_path / "poc" / "search.png").stat().st_size > 1000
     searched = json.loads((tmp_path / "poc" / "search.json").read_text())
     assert (searched["photos"], searched["captions"], len(searched["drawn"])) == (15, 45, 6)

@@ -294,7 +294,7 @@ def test_embed_train_and_query_through_an_endpoint(
     store = embed(EmbedConfig(dataset=tiny_dataset, out=tmp_path / "store", encoder=server.name))
     assert store.manifest["cut_texts"] is store.manifest["tokens"] is store.manifest["flops"] is None
     assert "tokens were not counted" in capsys.readouterr().err
-    text = list(store.texts())[0]
+    text = next(iter(store.texts()))
     assert np.abs(store.vectors([text]) - server.minilm.encode([text])).max() < 1e-3
     train_tiny(tiny_dataset, tmp_path / "store", tmp_path / "run", "lift")
     model = lift.load(tmp_path / "run")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 
 from lift.errors import LiftError
+from lift.text import EncoderOptions
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,9 @@ class ExamConfig:
     out: Path = Path("exam")
     """Folder for exam.html and exam.json."""
     encoder: UseAppendAction[tuple[str, ...]] = ()
-    """A known name (minilm), a sentence-transformers folder, or a hub id; give the option again for several side
-    by side. Default: minilm."""
+    """A known name (minilm), a model folder, a hub id, an endpoint, or a STORE (its encoder with prompt, pooling and
+    conditioning); give the option again for several side by side. Default: minilm."""
+    options: Annotated[EncoderOptions, OmitArgPrefixes] = field(default_factory=EncoderOptions)
     glossary: Path | None = None
     """Table (.csv, .tsv, .xlsx) with the columns term and confusable: words that must not be mixed up."""
     batch_size: int = 1024

@@ -13,11 +13,13 @@ from lift.auditing.examinee import Examinee
 from lift.auditing.light import Measured
 from lift.auditing.limits import LANGUAGES
 from lift.rewording import language_of
+from lift.text.encoder import counts_tokens
 
 MOST_WORDS = 600
 BROKEN = 4  # a term in more pieces is spelt, not known
 STRANGE = "\U00013080"  # an Egyptian hieroglyph: [UNK] for encoders that have one, bytes for the others
 JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f]")
+UNCOUNTED = "the endpoint does not tell how it cuts texts into tokens"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -28,6 +30,8 @@ def special_tokens(examinee: Examinee) -> int:
 
 def truncation(examinee: Examinee) -> list[Measured]:
     """Percent of texts longer than the encoder reads, and of tokens that are lost."""
+    if not counts_tokens(examinee.encoder):
+        return [Measured("truncation", skipped=UNCOUNTED)]
     counts = examinee.encoder.token_counts(examinee.corpus.texts)
     limit = examinee.encoder.max_tokens
     cut = 100.0 * (counts > limit)
@@ -56,6 +60,8 @@ def truncation(examinee: Examinee) -> list[Measured]:
 
 def fertility(examinee: Examinee) -> list[Measured]:
     """Tokens per word, for Japanese tokens per character, and glossary terms in many pieces."""
+    if not counts_tokens(examinee.encoder):
+        return [Measured("fertility", skipped=UNCOUNTED)]
     languages: dict[str, list[int]] = {}
     for number, text in enumerate(examinee.corpus.texts):
         languages.setdefault(language_of(text), []).append(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from lift.auditing.space import anisotropy, determinism, directions, hubness
 from lift.auditing.terms import glossary
 from lift.console import note, progress_bar, say, show_table
 from lift.errors import LiftError
-from lift.text import TextEncoder, load_text_encoder
+from lift.store import EmbeddingStore
+from lift.text import TextEncoder, load_text_encoder, rebuild_text_encoder
 
 # In the order of the page: what decides first comes first.
 PARTS: dict[str, Callable[[Examinee], list[Measured]]] = {
@@ -171,18 +173,29 @@ def exam(config: ExamConfig) -> dict[str, Any]:
     return content
 
 
+def open_encoder(source: str, config: ExamConfig) -> TextEncoder:
+    """The encoder of a name, folder, hub id or endpoint, or of a STORE: exactly as its vectors were made."""
+    if not (Path(source) / "store.json").is_file():
+        return load_text_encoder(source, device=config.device, options=config.options)
+    store = EmbeddingStore(source)
+    return rebuild_text_encoder(store.fingerprint, device=config.device, conditioning=store.conditioning)
+
+
 def _load(config: ExamConfig) -> dict[str, TextEncoder]:
     """The encoders by names that tell them apart; one given twice is refused."""
     encoders: dict[str, TextEncoder] = {}
     digests: dict[str, str] = {}
     for source in config.encoder or ("minilm",):
-        encoder = load_text_encoder(source, device=config.device)
+        encoder = open_encoder(source, config)
         found = encoder.fingerprint
         if found.digest in digests:
             raise LiftError(
                 f"--encoder {source} is the same encoder as {digests[found.digest]}", "give each encoder once"
             )
-        name = found.name if found.name not in encoders else f"{found.name} ({found.digest[:6]})"
+        name = (
+            found.name if found.post_processing == "none" else f"{found.name}, {found.post_processing[:-17]}"
+        )
+        name = name if name not in encoders else f"{name} ({found.digest[:6]})"
         digests[found.digest] = source
         encoders[name] = encoder
     return encoders

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
+
+from lift.text import EncoderOptions
 
 
 @dataclass(frozen=True)
 class PocConfig:
-    """Proof of concept in one folder: ingest, embed, train LIFT and CLIP on equal terms, evaluate, compare, index.
+    """Proof of concept in one folder: ingest, exam, embed, train LIFT and CLIP equally, evaluate, compare, index.
 
     Without SOURCE it draws its own pictures. Run the same command again after a stop: what is done is skipped.
     """
@@ -28,7 +31,8 @@ class PocConfig:
     preset: str = "demo"
     """Size of the model: smoke, demo, small, medium (see `lift train --help`)."""
     encoder: str = "minilm"
-    """Text encoder: a known name, a sentence-transformers folder, or a hub id."""
+    """Text encoder: a known name (minilm), a model folder, a hub id, or an endpoint."""
+    options: Annotated[EncoderOptions, OmitArgPrefixes] = field(default_factory=EncoderOptions)
     table: str | None = None
     """Table to read when SOURCE holds several (see `lift ingest --help`)."""
     pairs: tuple[Path, ...] = ()

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lift.artefact import refuse_foreign
+from lift.auditing import ExamConfig, exam
 from lift.console import say
 from lift.data import Dataset
 from lift.embedding import EmbedConfig, embed
@@ -26,12 +27,14 @@ from lift.poc.plan import fit_budget, make_plan
 from lift.poc.showing import show
 from lift.report import CompareConfig, compare
 from lift.scenes import ScenesConfig, scenes
-from lift.training import TrainConfig, train
+from lift.training import PRESETS, TrainConfig, train
 
 METHODS = ("lift", "clip")
 VAL_FRACTION = 0.075  # 450 of 6,000 drawn pictures
+EXAM_TEXTS = 1500  # enough for the lights, and done in some seconds
 MADE = (
     "dataset",
+    "exam",
     "store",
     "runs",
     "report",
@@ -84,10 +87,22 @@ def poc(config: PocConfig) -> Path:
                 name=config.source.stem,
             )
         )
-    heading(2, "every text becomes a vector, once")
-    embed(EmbedConfig(dataset=dataset, out=store, encoder=config.encoder))
+    heading(2, "can the text encoder tell these texts apart?")
+    batch_size = int(PRESETS[config.preset]["batch_size"])
+    exam(
+        ExamConfig(
+            texts=dataset,
+            out=out / "exam",
+            encoder=(config.encoder,),
+            options=config.options,
+            batch_size=batch_size,
+            limit=EXAM_TEXTS,
+        )
+    )
+    heading(3, "every text becomes a vector, once")
+    embed(EmbedConfig(dataset=dataset, out=store, encoder=config.encoder, options=config.options))
     epochs, batch_size = fit_budget(plan, config, Dataset(dataset))
-    for step, (method, run) in enumerate(zip(METHODS, runs, strict=True), 3):
+    for step, (method, run) in enumerate(zip(METHODS, runs, strict=True), 4):
         heading(step, f"training {method.upper()}, {epochs} epochs")
         train(
             TrainConfig(
@@ -104,16 +119,16 @@ def poc(config: PocConfig) -> Path:
                 name=method.upper(),
             )
         )
-    heading(5, "measuring both on photos they have not seen")
+    heading(6, "measuring both on photos they have not seen")
     for run, method in zip(runs, METHODS, strict=True):
         evaluate(EvaluateConfig(run=run, dataset=dataset, texts=store if method == "lift" else None))
-    heading(6, "comparing")
+    heading(7, "comparing")
     compare(
         CompareConfig(
             runs=tuple(runs), out=out / "report", title="LIFT and CLIP on equal terms", overwrite=True
         )
     )
-    heading(7, "an index to search in")
+    heading(8, "an index to search in")
     found = Dataset(dataset)
     opened = index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
     queries = show(opened, found, store, out, config.seed)
@@ -123,7 +138,7 @@ def poc(config: PocConfig) -> Path:
 
 def heading(step: int, what: str) -> None:
     """Announce a step."""
-    say(f"\n[{step}/7] {what}")
+    say(f"\n[{step}/8] {what}")
 
 
 def example_photo(out: Path, dataset: Dataset) -> Path:
@@ -140,6 +155,7 @@ def farewell(out: Path, query: str, dataset: Dataset, seconds: float) -> None:
     run = shlex.quote(str(out / "runs" / "lift"))
     lines = (
         f"\nDone in {seconds / 60:.1f} minutes.",
+        f"  what the text encoder can do: {out / 'exam' / 'exam.html'}",
         f"  the report for your manager:  {out / 'report' / 'report.html'}",
         f"  searches as a picture:        {out / 'search.png'}",
         "Try next:",

@@ -9,7 +9,7 @@ import numpy as np
 
 from lift.conditioning import Conditioning
 from lift.fingerprint import Fingerprint
-from lift.text.encoder import TextEncoder
+from lift.text.encoder import TextEncoder, counts_tokens
 
 
 class ConditionedEncoder:
@@ -37,6 +37,11 @@ class ConditionedEncoder:
     def flops_per_token(self) -> float:
         """Forward cost of one token; the conditioning itself costs next to nothing."""
         return self._encoder.flops_per_token
+
+    @property
+    def counts_tokens(self) -> bool:
+        """False when the encoder cannot know the tokens of a text."""
+        return counts_tokens(self._encoder)
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text before truncation, specials included: int (n,)."""

@@ -22,12 +22,17 @@ def count_tokens(encode_batch: Callable[[list[str]], Sequence[Any]], texts: Sequ
     return np.array(counts, dtype=np.int64)
 
 
+def counts_tokens(encoder: TextEncoder) -> bool:
+    """False for an encoder (an endpoint) whose `token_counts` gives bytes, since it cannot know the tokens."""
+    return bool(getattr(encoder, "counts_tokens", True))
+
+
 def token_facts(encoder: TextEncoder, counts: np.ndarray) -> dict[str, Any]:
     """What a STORE tells of its texts' tokens: limit, texts cut, tokens and FLOPs; None where they are not known.
 
     counts: what `encoder.token_counts` gave. An encoder with `counts_tokens = False` (an endpoint) gives bytes there.
     """
-    if not getattr(encoder, "counts_tokens", True):
+    if not counts_tokens(encoder):
         return dict.fromkeys(("cut_texts", "max_tokens", "tokens", "flops"))
     computed = np.minimum(counts, encoder.max_tokens).sum()
     return {
