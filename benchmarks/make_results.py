@@ -211,6 +211,11 @@ STORE_ROWS = (
 )
 
 
+def _plain(value: float) -> str:
+    """A number without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def store_section(made: dict[str, Any]) -> list[str]:
     """The STORE beside Parquet and Lance."""
     lines = ["## The STORE beside list<float32> Parquet (row groups of 100) and Lance", ""]
@@ -225,7 +230,7 @@ def store_section(made: dict[str, Any]) -> list[str]:
         for key, label in STORE_ROWS:
             scale = 1e6 if key == "memory_bytes" else 1
             cells = [
-                f"{kinds[k][key] / scale:,.4g}" if key in kinds[k] else "–"
+                _plain(kinds[k][key] / scale) if key in kinds[k] else "–"
                 for k in ("lift", "parquet", "lance")
             ]
             ratios = [
