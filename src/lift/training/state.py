@@ -33,9 +33,7 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
                 "give another --out, or add --overwrite to replace it",
             )
         if (out / "run.json").is_file():
-            shutil.rmtree(
-                out / "resume", ignore_errors=True
-            )  # left by a kill after the last file was written
+            forget_progress(out)  # left by a kill after the last file was written
             return "done"
         return "resume"
     if out.exists() and any(not entry.name.endswith(".partial") for entry in out.iterdir()):
@@ -45,6 +43,12 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
     out.mkdir(parents=True, exist_ok=True)
     write_json(marker, request)
     return "new"
+
+
+def forget_progress(out: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    shutil.rmtree(out / "resume", ignore_errors=True)
+    shutil.rmtree(out / "features", ignore_errors=True)
 
 
 def save_state(
