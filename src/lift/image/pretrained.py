@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 
 from lift.console import note
@@ -150,7 +151,7 @@ def load_pretrained(encoder: ImageEncoder, folder: Path) -> None:
         source, info = getattr(transformers, known.model).from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **extra
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise LiftError(
             f"the weights in {folder} could not be loaded: {str(error).splitlines()[0]}",
             "copy the complete folder of the model, with model.safetensors",
