@@ -226,7 +226,7 @@ def test_a_locked_image_tower_beside_a_trained_text_tower(config: TrainConfig, b
 
 
 def test_mistakes_and_requests(config: TrainConfig, tiny_dataset: Path) -> None:
-    with pytest.raises(LiftError, match="--layer-decay is 1.5"):
+    with pytest.raises(LiftError, match=r"--layer-decay is 1\.5"):
         resolve(replace(config, layer_decay=1.5))
     with pytest.raises(LiftError, match="use --method lift"):
         resolve(replace(config, tune="ridge", method="clip"))

@@ -17,7 +17,14 @@ from typing import Any
 
 from lift.errors import LiftError
 
-VERB_OF = {"dataset": "ingest", "store": "embed", "run": "train", "index": "index", "comparison": "compare"}
+VERB_OF = {
+    "dataset": "ingest",
+    "store": "embed",
+    "run": "train",
+    "index": "index",
+    "comparison": "compare",
+    "export": "export",
+}
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -44,6 +44,7 @@ VERBS: dict[str, Verb] = {
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),
     "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+    "export": Verb("lift.exporting", "ExportConfig", "export", "RUN -> ONNX file or transformers folder"),
 }
 
 

@@ -105,19 +105,22 @@ class ImageEncoder(nn.Module):
 
     def patch_features(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T W"]:
         """Token states after the last norm; images in 0..1."""
-        images = (images - self.mean) / self.std
-        if self.backbone is not None:
-            return self.backbone.tokens(images)
-        x = self.stem(images).flatten(2).transpose(1, 2) + self.positions
+        pixels = (images - self.mean) / self.std
+        return self.backbone.tokens(pixels) if self.backbone is not None else self._vit_tokens(pixels)
+
+    def _vit_tokens(self, pixels: Tensor) -> Tensor:
+        x = self.stem(pixels).flatten(2).transpose(1, 2) + self.positions
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
 
+    def body(self, pixels: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B W"]:
+        """The body's one vector per normalised image, before the head."""
+        return self.backbone(pixels) if self.backbone is not None else self._vit_tokens(pixels).mean(1)
+
     def pooled(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B W"]:
         """The body's one vector per image (in 0..1), before the head."""
-        if self.backbone is not None:
-            return self.backbone((images - self.mean) / self.std)
-        return self.patch_features(images).mean(1)
+        return self.body((images - self.mean) / self.std)
 
     def from_pooled(self, pooled: Float[Tensor, "B W"]) -> Float[Tensor, "B D"]:
         """Unit vectors of what `pooled` gave: the head alone."""
