@@ -102,8 +102,9 @@ def backbone_shape(folder: Path, name: str, pooling: str) -> BackboneShape:
     stamp = tuple(
         (f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(folder.glob("*.safetensors"))
     )
+    source = folder.resolve().name if Path(name).expanduser().exists() else name  # paths stay out of checkpoints
     return shape_of(
-        config, mean=mean, std=std, pooling=pooling, source=name, weights=_hash_weights(folder, stamp)
+        config, mean=mean, std=std, pooling=pooling, source=source, weights=_hash_weights(folder, stamp)
     )
 
 
