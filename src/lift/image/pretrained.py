@@ -102,7 +102,9 @@ def backbone_shape(folder: Path, name: str, pooling: str) -> BackboneShape:
     stamp = tuple(
         (f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(folder.glob("*.safetensors"))
     )
-    source = folder.resolve().name if Path(name).expanduser().exists() else name  # paths stay out of checkpoints
+    source = (
+        folder.resolve().name if Path(name).expanduser().exists() else name
+    )  # paths stay out of checkpoints
     return shape_of(
         config, mean=mean, std=std, pooling=pooling, source=source, weights=_hash_weights(folder, stamp)
     )
@@ -114,16 +116,24 @@ def _hash_weights(folder: Path, stamp: tuple[Any, ...]) -> str:
     return hash_files(folder, ["*.safetensors"])
 
 
+def processor_settings(folder: Path) -> dict[str, Any] | None:
+    """What the folder's image processor was saved with; None where there is none. LiftError when it is damaged."""
+    for file, inside in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
+        if (folder / file).is_file():
+            try:
+                found = json.loads((folder / file).read_text(encoding="utf-8"))
+            except json.JSONDecodeError as error:
+                raise LiftError(
+                    f"{folder / file} is damaged ({error})", "copy the complete folder of the model"
+                ) from error
+            if inside is None or inside in found:
+                return found if inside is None else found[inside]
+    return None
+
+
 def normalisation(folder: Path, family: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation per channel for pixels in 0..1, as the folder's image processor would apply them."""
-    settings: dict[str, Any] | None = None
-    for file, inside in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
-        if settings is None and (folder / file).is_file():
-            found = json.loads((folder / file).read_text(encoding="utf-8"))
-            settings = found if inside is None else found.get(inside)
-    if settings is None:
-        note(f"{folder} has no preprocessor_config.json: the usual normalisation of {family} is taken")
-        settings = {}
+    settings = processor_settings(folder) or {}
     usual_mean, usual_std = FAMILIES[family].mean_std
     mean, std = settings.get("image_mean") or usual_mean, settings.get("image_std") or usual_std
     if settings.get("do_normalize") is False:
@@ -144,6 +154,10 @@ def load_pretrained(encoder: ImageEncoder, folder: Path) -> None:
     assert encoder.backbone is not None and isinstance(encoder.shape, BackboneShape)
     target = encoder.backbone.model
     known = FAMILIES[encoder.shape.family]
+    if processor_settings(folder) is None:
+        note(
+            f"{folder} has no preprocessor_config.json: the usual normalisation of {encoder.shape.family} is taken"
+        )
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()  # what is left over (a text side) is no news; what lacks is checked
