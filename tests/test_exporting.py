@@ -169,6 +169,18 @@ def test_card_tells_what_was_measured(tiny_run: Path, tmp_path: Path) -> None:
     assert "licence" in card and "fingerprint" in card
 
 
+def test_card_of_the_baseline_and_of_a_backbone(
+    tiny_clip_run: Path, backbone_run: Path, tmp_path: Path
+) -> None:
+    clip, ridge = (
+        (export(ExportConfig(run=run, out=tmp_path / name, to="transformers")) / "README.md").read_text()
+        for run, name in ((tiny_clip_run, "clip"), (backbone_run, "ridge"))
+    )
+    assert "text tower that was trained along" in clip
+    assert "pre-trained siglip_vision_model (`siglip`" in ridge and "trained: ridge" in ridge
+    assert str(tmp_path.parent) not in clip + ridge  # no paths of this machine
+
+
 def test_another_model_is_refused() -> None:
     one = np.eye(4, dtype=np.float32)
     assert compare_vectors(one, one)["cosine_min"] == 1.0

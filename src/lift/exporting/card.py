@@ -98,7 +98,7 @@ def front_matter(model: Model, to: str) -> list[str]:
     """What model hubs read."""
     shape = model.image_encoder.shape
     lines = ["---", f"library_name: {to}", "pipeline_tag: image-feature-extraction"]
-    if isinstance(shape, BackboneShape) and shape.source.count("/") == 1 and not Path(shape.source).exists():
+    if isinstance(shape, BackboneShape) and shape.source.count("/") == 1:
         lines.append(f"base_model: {shape.source}")
     return [*lines, "license: other", "---", ""]
 
@@ -111,10 +111,12 @@ def text_side(manifest: dict[str, Any]) -> list[str]:
             "The vectors belong to the text tower that was trained along, which is not part of this folder.",
             "",
         ]
+    where = (
+        "" if Path(found["source"]).is_absolute() else f" (`{found['source']}`)"
+    )  # no paths of this machine
     return [
-        f"Sentences must be encoded by **{found['name']}** (`{found['source']}`), fingerprint "
-        f"`{found['digest']}`: at most {found['max_tokens']} tokens, unit length. Vectors of any other encoder "
-        "give meaningless cosines.",
+        f"Sentences must be encoded by **{found['name']}**{where}, fingerprint `{found['digest']}`: at most "
+        f"{found['max_tokens']} tokens, unit length. Vectors of any other encoder give meaningless cosines.",
         "",
         "Its licence is not part of this folder: look it up before you use or pass on this model. Some well-known "
         "text encoders may not be used by companies.",
@@ -134,7 +136,7 @@ def training(model: Model, manifest: dict[str, Any]) -> list[str]:
     }
     if isinstance(shape, BackboneShape):
         rows["image encoder"] = (
-            f"pre-trained {shape.family} (`{Path(kind).name if Path(kind).exists() else kind}`, weights "
+            f"pre-trained {shape.family} (`{shape.source}`, weights "
             f"`{shape.weights}`), {shape.pooling} pooling, head {model.image_encoder.head_name}, "
             f"trained: {config.get('tune')}; the backbone's licence holds for this model too"
         )

@@ -32,11 +32,10 @@ class Family(NamedTuple):
     prefix: int = 1
     own_positions: bool = True  # a learnt table of positions, which belongs to one image size
     has_cls: bool = True
-    has_pooler: bool = False  # a learnt pooling of its own
 
 
 FAMILIES: dict[str, Family] = {
-    "vit": Family("ViTModel", "layers", HALF, has_pooler=True),
+    "vit": Family("ViTModel", "layers", HALF),
     "dinov2": Family("Dinov2Model", "encoder.layer", IMAGENET),
     "dinov2_with_registers": Family("Dinov2WithRegistersModel", "encoder.layer", IMAGENET),
     "dinov3_vit": Family("DINOv3ViTModel", "model.layer", IMAGENET, own_positions=False),
@@ -48,9 +47,7 @@ FAMILIES: dict[str, Family] = {
         "ConvNextV2Model", "encoder.stages.*.layers", IMAGENET, 0, own_positions=False, has_cls=False
     ),
     "clip_vision_model": Family("CLIPVisionModel", "encoder.layers", CLIP),
-    "siglip_vision_model": Family(
-        "SiglipVisionModel", "encoder.layers", HALF, 0, has_cls=False, has_pooler=True
-    ),
+    "siglip_vision_model": Family("SiglipVisionModel", "encoder.layers", HALF, 0, has_cls=False),
 }
 
 

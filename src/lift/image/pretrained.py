@@ -177,6 +177,7 @@ def load_pretrained(encoder: ImageEncoder, folder: Path) -> None:
     missing = sorted(
         set(target.state_dict()) - set(weights) | set(info["missing_keys"]) & set(target.state_dict())
     )
+    missing = [name for name in missing if not name.endswith("mask_token")]  # of pre-training only, not used
     if missing:
         raise LiftError(
             f"the weights in {folder} lack {len(missing)} tensors of the model, the first: {missing[0]}",

@@ -20,7 +20,7 @@ from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
 from lift.training.validation import seen_photos, validate
 
-HELD_SHARE = 0.1
+HELD_SHARE, LEAST_PHOTOS = 0.1, 10
 
 
 def solve(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -> None:

@@ -21,7 +21,7 @@ from lift.model import Model
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
 from lift.training.batches import ahead, batch_maker
-from lift.training.closed_form import solve
+from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig, request_of, resolve
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.features import keep_features
@@ -56,7 +56,7 @@ def training_photos(dataset: Dataset, config: TrainConfig) -> np.ndarray:
     """Row numbers of the training photos that have a text; LiftError when they do not fill one batch."""
     numbers = dataset.split(config.train_split)
     usable = np.array([n for n in numbers if dataset.rows[n].texts], dtype=np.int64)
-    if config.tune == "ridge" and len(usable) >= 2:  # it knows no batches
+    if config.tune == "ridge" and len(usable) >= LEAST_PHOTOS:  # it knows no batches
         return usable
     if len(usable) < (config.batch_size or 0):
         raise LiftError(
