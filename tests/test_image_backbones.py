@@ -221,9 +221,19 @@ def test_flops_of_a_backbone_equal_the_analytic_count(folders: dict[str, tuple[P
     ):
         got = step_flops(apply_tuning(encoder, tune), batch, "contrastive", None, 0, kept)
         assert got == pytest.approx(batch * expected + 2 * logits, rel=0.03), (tune, kept)
+    full, head, lora = (
+        step_flops(
+            apply_tuning(build_encoder(str(folders["dinov2"][0]), image_size=32, dim=dim), tune),
+            *(batch, "contrastive", None, 0),
+        )
+        for tune in ("full", "head", "lora:1")
+    )
+    assert head < lora < full
 
 
 def test_mistakes_are_named(folders: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
+    with pytest.raises(LiftError, match="model of timm"):
+        encoder_shape("timm:resnet50")
     with pytest.raises(LiftError, match="or give the folder"):
         encoder_shape("resnet50")
     with pytest.raises(LiftError, match="--size 64"):

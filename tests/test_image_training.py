@@ -232,6 +232,8 @@ def test_mistakes_and_requests(config: TrainConfig, tiny_dataset: Path) -> None:
         resolve(replace(config, layer_decay=1.5))
     with pytest.raises(LiftError, match="use --method lift"):
         resolve(replace(config, tune="ridge", method="clip"))
+    with pytest.raises(LiftError, match="leave --image-pooling away"):
+        resolve(replace(config, image_encoder="vit-nano", image_pooling="cls"))
     with pytest.raises(LiftError, match="known: mlp, linear"):
         resolve(replace(config, head="deep"))
     manifest = EmbeddingStore(config.texts).manifest

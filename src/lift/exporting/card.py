@@ -111,9 +111,8 @@ def text_side(manifest: dict[str, Any]) -> list[str]:
             "The vectors belong to the text tower that was trained along, which is not part of this folder.",
             "",
         ]
-    where = (
-        "" if Path(found["source"]).is_absolute() else f" (`{found['source']}`)"
-    )  # no paths of this machine
+    # No paths of this machine.
+    where = "" if Path(found["source"]).is_absolute() else f" (`{found['source']}`)"
     return [
         f"Sentences must be encoded by **{found['name']}**{where}, fingerprint `{found['digest']}`: at most "
         f"{found['max_tokens']} tokens, unit length. Vectors of any other encoder give meaningless cosines.",

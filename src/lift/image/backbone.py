@@ -95,6 +95,7 @@ def shape_of(config: Any, **facts: Any) -> BackboneShape:
         patch = getattr(config, "patch_size", 4) * 2 ** (len(stages) - 1)
     else:
         width, depth, patch = config.hidden_size, config.num_hidden_layers, config.patch_size
+        patch = patch if isinstance(patch, int) else max(patch)
     return BackboneShape(
         family=config.model_type,
         config=json.dumps(fields, sort_keys=True, default=str),

@@ -19,8 +19,7 @@ from lift.image.encoder import ImageEncoder
 from lift.image.vit import IMAGE_ENCODERS, ViTShape
 
 FILES = ["config.json", "preprocessor_config.json", "processor_config.json", "*.safetensors*"]
-#: Two-tower models: the configuration's key of the image side, and what that side is called alone.
-TWO_TOWERS = {"clip": "clip_vision_model", "siglip": "siglip_vision_model"}
+TWO_TOWERS = ("clip", "siglip")  # their image side is taken
 
 
 def encoder_shape(name: str, pooling: str = "mean") -> ViTShape | BackboneShape:
@@ -48,6 +47,11 @@ def find_folder(name: str) -> Path:
     """The folder of a backbone: itself, or the snapshot of a hub id, from this machine's cache where it is there."""
     if (Path(name).expanduser() / "config.json").is_file():
         return Path(name).expanduser()
+    if name.startswith("timm:"):
+        raise LiftError(
+            f"{name} is a model of timm, which lift does not load",
+            "give the folder or hub id of a model in transformers' form",
+        )
     if name.count("/") != 1 or Path(name).exists() or name.startswith((".", "/", "~")):
         raise LiftError(
             f"there is no image encoder {name!r}",
@@ -83,7 +87,9 @@ def backbone_shape(folder: Path, name: str, pooling: str) -> BackboneShape:
     import transformers
 
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise LiftError(
             f"{folder / 'config.json'} could not be read: {str(error).splitlines()[0]}",
@@ -102,9 +108,8 @@ def backbone_shape(folder: Path, name: str, pooling: str) -> BackboneShape:
     stamp = tuple(
         (f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(folder.glob("*.safetensors"))
     )
-    source = (
-        folder.resolve().name if Path(name).expanduser().exists() else name
-    )  # paths stay out of checkpoints
+    # Paths of this machine stay out of checkpoints.
+    source = folder.resolve().name if Path(name).expanduser().exists() else name
     return shape_of(
         config, mean=mean, std=std, pooling=pooling, source=source, weights=_hash_weights(folder, stamp)
     )

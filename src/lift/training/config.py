@@ -99,7 +99,7 @@ class TrainConfig:
     folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model."""
     tune: str | None = None
     """What is trained: full, head, last:K (K blocks and what follows), lora:R (low-rank additions of rank R), or
-    ridge (a linear head in closed form, no steps). Default: full from scratch, head for a pre-trained backbone."""
+    ridge (a linear head in closed form; loss, epochs and batch size have no say). Default: full from scratch, head for a pre-trained backbone."""
     head: str | None = None
     """Map from the image encoder's vector into the text space: mlp (default), linear, or mlp-norm."""
     image_pooling: Literal["mean", "cls", "pooler"] = "mean"
@@ -193,6 +193,11 @@ def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
     pretrained = isinstance(shape, BackboneShape)
     tune = config.tune or ("head" if pretrained else "full")
     kind, _ = check_tune(tune, shape.depth)
+    if config.image_pooling != "mean" and not pretrained:
+        raise LiftError(
+            f"--image-pooling is {config.image_pooling}, but the encoders from scratch know the mean alone",
+            "leave --image-pooling away",
+        )
     if not 0 < config.layer_decay <= 1:
         raise LiftError(f"--layer-decay is {config.layer_decay}", "give a factor above 0 and up to 1")
     if config.head is not None and config.head not in HEADS:

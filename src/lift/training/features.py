@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from lift.artefact import digest, sha256_file, write_bytes, write_json
@@ -61,6 +62,16 @@ def keep_features(
     key = features_key(encoder, dataset, numbers, config)
     folder = (config.features or config.out / "features") / key
     folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):  # several runs may share the folder; a kill lets go
+        files, seconds = finished_shards(folder, encoder, dataset, numbers, config)
+    shards = [np.load(file, mmap_mode="r") for file in files]
+    return Features(numbers, shards, seconds, body_flops(encoder, len(numbers)))
+
+
+def finished_shards(
+    folder: Path, encoder: ImageEncoder, dataset: Dataset, numbers: np.ndarray, config: TrainConfig
+) -> tuple[list[Path], float]:
+    """The shards' files, computed where they lack, and the seconds that all of them took."""
     keep_threads(folder / "threads.json")
     count = -(-len(numbers) // SHARD_ROWS)
     files = [folder / f"features-{number:05d}.npy" for number in range(count)]
@@ -73,8 +84,7 @@ def keep_features(
                 known = write_shard(file, encoder, dataset, part, config)
             seconds += known["seconds"]
             bar.advance(len(part))
-    shards = [np.load(file, mmap_mode="r") for file in files]
-    return Features(numbers, shards, seconds, body_flops(encoder, len(numbers)))
+    return files, seconds
 
 
 def features_key(encoder: ImageEncoder, dataset: Dataset, numbers: np.ndarray, config: TrainConfig) -> str:
