@@ -99,7 +99,8 @@ class TrainConfig:
     folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model."""
     tune: str | None = None
     """What is trained: full, head, last:K (K blocks and what follows), lora:R (low-rank additions of rank R), or
-    ridge (a linear head in closed form; loss, epochs and batch size have no say). Default: full from scratch, head for a pre-trained backbone."""
+    ridge (a linear head in closed form; loss, epochs and batch size have no say). Default: full from scratch, head
+    for a pre-trained backbone."""
     head: str | None = None
     """Map from the image encoder's vector into the text space: mlp (default), linear, or mlp-norm."""
     image_pooling: Literal["mean", "cls", "pooler"] = "mean"
