@@ -47,6 +47,8 @@ class ArmsConfig:
     """Folder of the real photos."""
     preset: str = "small"
     """Size of the image tower."""
+    image_encoder: str | None = None
+    """Another image tower than the preset's."""
     epochs: int = 60
     """Passes over the training photos, equal for all arms."""
     size: int = 64
@@ -75,6 +77,7 @@ def main(config: ArmsConfig) -> None:
                 texts=store,
                 out=runs[name],
                 preset=config.preset,
+                image_encoder=config.image_encoder,
                 method=method,  # type: ignore[arg-type]
                 loss=loss,
                 epochs=config.epochs,

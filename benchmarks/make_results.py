@@ -150,7 +150,32 @@ def step_section(made: dict[str, Any]) -> list[str]:
             ["", "ms", "GFLOP", "MB added", "LIFT/CLIP time", "LIFT/CLIP FLOPs", "LIFT/CLIP memory"], cells
         )
         lines.append("")
-    return lines
+    return lines + (bucket_lines(made["buckets"]) if "buckets" in made else [])
+
+
+def bucket_lines(made: dict[str, Any]) -> list[str]:
+    """What length buckets inside a batch save, exactly the same values computed."""
+    rows = {name: row for name, row in made.items() if name.endswith("_buckets")}
+    cells = [
+        [
+            name.partition("_")[0],
+            f"{row['tokens']:,.0f}",
+            f"{row['seconds'] * 1000:.0f}",
+            f"{row['seconds_over_one_bucket']:.2f}",
+            f"{row['flops_over_one_bucket']:.2f}",
+        ]
+        for name, row in rows.items()
+    ]
+    lines = [
+        f"The CLIP arm's text tower (preset {made['preset']}, forward and backward) on batches of {made['batch']} "
+        f"short and long texts of `lift scenes`, {made['tokens_without_padding']:,.0f} tokens a batch before padding:",
+        "",
+    ]
+    return [
+        *lines,
+        *table(["buckets, at most", "tokens", "ms", "time/one bucket", "FLOPs/one bucket"], cells),
+        "",
+    ]
 
 
 def speed_section(made: dict[str, Any]) -> list[str]:

@@ -1,6 +1,11 @@
 """A LIFT step against a CLIP step with the same image tower: seconds, FLOPs and peak memory by caption length.
 
-    python benchmarks/step_cost.py
+    python benchmarks/step_cost.py            # everything
+    python benchmarks/step_cost.py buckets    # only the text tower on the mixed texts of `lift scenes`
+
+All texts of a step have the same length here, so one bucket holds them. What buckets save where short and long texts
+are mixed is measured apart: one step of the `demo` preset's text tower in 1 bucket (padded to the longest of the batch)
+to 6, in turn.
 
 Every measurement runs in a process of its own; peak memory is what the step adds to the process over its size before
 the first step. LIFT and CLIP take turns. Writes benchmarks/results/step_cost.json.
@@ -15,21 +20,29 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from lift.artefact import write_json
-from lift.image import IMAGE_ENCODERS, ImageEncoder
+from lift.data.sampling import TextTable, epoch_order
+from lift.image import IMAGE_ENCODERS, ImageEncoder, encoder_shape
 from lift.losses import LOSSES
-from lift.text import TextTower, train_tokenizer
+from lift.scenes import ScenesConfig, make_picture
+from lift.text import TextTower, length_buckets, train_tokenizer
+from lift.training import TrainConfig
+from lift.training.arms import ClipArm
+from lift.training.config import resolve
 from lift.training.cost import machine, step_flops, versions
 
 RESULTS = Path(__file__).parent / "results"
 LENGTHS = (0, 32, 77, 256)  # 0: LIFT, the text vectors are there already
 TOWERS = (("vit-mini", 64, 64), ("vit-ti16", 112, 32))  # encoder, pixels, batch
 ROUNDS = 5
+MOST, PICTURES = (1, 2, 3, 4, 6), 512  # buckets; pictures whose texts are taken
 
 
 def measure(name: str, size: int, batch: int, length: int) -> dict[str, float]:
@@ -62,12 +75,66 @@ def measure(name: str, size: int, batch: int, length: int) -> dict[str, float]:
         optimiser.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - began)
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    flops = step_flops(encoder, batch, "contrastive", tower, length)
+    flops = step_flops(encoder, batch, "contrastive", tower, ((batch, length),))
     return {"seconds": statistics.median(seconds[1:]), "flops": flops, "peak_memory_bytes": added}
+
+
+def measure_buckets() -> dict[str, Any]:
+    """Seconds, tokens and FLOPs of the text tower's part of a step, by the most buckets a batch may have."""
+    torch.manual_seed(0)
+    chosen = resolve(
+        TrainConfig(
+            images=Path(), texts=Path(), out=Path("run"), preset="demo", method="clip", precision="fp32"
+        )
+    )
+    shape = encoder_shape(chosen.image_encoder or "")
+    config = ScenesConfig(out=Path("run"))
+    rows = [make_picture(config, number).row for number in range(PICTURES)]
+    arm = ClipArm(rows, chosen, dim=384, depth=shape.depth)
+    table, batch = TextTable(rows, arm.number_of), chosen.batch_size or 0
+    encoder = ImageEncoder(shape, image_size=64, dim=384)
+    without = step_flops(encoder, batch, "contrastive", None)
+    texts = table.of_epoch(0, 0)[epoch_order(0, 0, len(rows))]
+    batches = [texts[i * batch : (i + 1) * batch] for i in range(PICTURES // batch)]
+    weight = torch.randn(batch, 384)
+    found: dict[int, list[float]] = {most: [] for most in MOST}
+    facts: dict[int, dict[str, float]] = {}
+    for _ in range(ROUNDS):
+        for most in MOST:
+            tokens = flops = 0
+            began = time.perf_counter()
+            for numbers in batches:
+                lengths = arm.lengths[numbers]
+                buckets = length_buckets(lengths, most)
+                parts = [arm.tower(arm.ids[numbers[rows], : int(lengths[rows].max())]) for rows in buckets]
+                (torch.cat(parts) * weight).sum().backward()
+            found[most].append((time.perf_counter() - began) / len(batches))
+            for numbers in batches:
+                lengths = arm.lengths[numbers]
+                sizes = [(len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths, most)]
+                tokens += sum(count * length for count, length in sizes)
+                flops += step_flops(encoder, batch, "contrastive", arm.tower, sizes) - without
+            facts[most] = {"tokens": tokens / len(batches), "flops": flops / len(batches)}
+    counted = float(np.mean([arm.lengths[numbers].sum() for numbers in batches]))
+    result: dict[str, Any] = {"preset": "demo", "batch": batch, "tokens_without_padding": counted}
+    for most in MOST:
+        ratios = [mine / one for mine, one in zip(found[most], found[1], strict=True)]
+        result[f"{most}_buckets"] = {
+            "seconds": statistics.median(found[most]),
+            "seconds_over_one_bucket": round(statistics.median(ratios), 3),
+            **facts[most],
+            "flops_over_one_bucket": round(facts[most]["flops"] / facts[1]["flops"], 3),
+        }
+    return result
 
 
 def main() -> None:
     """Take turns over the lengths, then write medians and the ratios LIFT / CLIP."""
+    file = RESULTS / "step_cost.json"
+    if sys.argv[1:] == ["buckets"]:
+        known = json.loads(file.read_text("utf-8"))
+        write_json(file, known | {"buckets": measure_buckets() | {"machine": machine()}})
+        return
     if len(sys.argv) > 1:
         name, size, batch, length = sys.argv[1], *map(int, sys.argv[2:5])
         print(json.dumps(measure(name, size, batch, length)))
@@ -91,8 +158,14 @@ def main() -> None:
         towers[f"{name} {size} px, batch {batch}"] = rows
         print(name, json.dumps(rows, indent=1))
     write_json(
-        RESULTS / "step_cost.json",
-        {"towers": towers, "rounds": ROUNDS, "machine": machine(), "versions": versions()},
+        file,
+        {
+            "towers": towers,
+            "rounds": ROUNDS,
+            "machine": machine(),
+            "versions": versions(),
+            "buckets": measure_buckets() | {"machine": machine()},
+        },
     )
 
 

@@ -47,7 +47,7 @@ def make_run(folder: Path, name: str, method: str = "lift", **changes: Any) -> P
         "config": {"batch_size": 100, "seed": 0},
         "dataset": {"name": "toy", "id": "d1"},
         "fingerprint": {"name": "minilm", "digest": "0123456789abcdef"},
-        "checkpoint": {"id": "aaaabbbbccccdddd"},
+        "checkpoint": {"id": "aaaabbbbccccdddd", "sha256": {}},
         "parameters": {"image": 3_400_000, "text": 0},
         "samples_seen": 100_000,
         "steps": 1000,

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from lift.artefact import already_done, digest, new_folder, read_manifest, sha256_file, write_json
+from lift.artefact import (
+    REQUIRED,
+    already_done,
+    digest,
+    new_folder,
+    read_manifest,
+    sha256_file,
+    write_json,
+)
 from lift.errors import LiftError
 
 
@@ -58,11 +66,32 @@ def test_manifests_say_what_is_wrong(tmp_path: Path) -> None:
         read_manifest(tmp_path, "run")
 
 
+def test_manifests_that_lost_a_key_are_damaged(
+    tiny_dataset: Path, tiny_store: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    for kind, folder in (("dataset", tiny_dataset), ("store", tiny_store), ("run", tiny_run)):
+        whole = read_manifest(folder, kind)
+        for key in REQUIRED[kind]:
+            broken = json.loads(json.dumps(whole))
+            *above, last = key.split(".")
+            part = broken
+            for name in above:
+                part = part[name]
+            del part[last]
+            write_json(tmp_path / f"{kind}.json", broken)
+            with pytest.raises(LiftError, match=f"damaged: {key} is missing"):
+                read_manifest(tmp_path, kind)
+        write_json(tmp_path / f"{kind}.json", {"format": 1})
+        with pytest.raises(LiftError, match="is missing"):
+            read_manifest(tmp_path, kind)
+
+
 def test_done_means_by_the_same_request(tmp_path: Path) -> None:
     out = tmp_path / "dataset"
     assert not already_done(out, "dataset", {"size": 64}, False)
     out.mkdir()
-    write_json(out / "dataset.json", {"format": 1, "request": {"size": 64, "seed": 1}})
+    made = {**dict.fromkeys(REQUIRED["dataset"], 0), "format": 1, "request": {"size": 64, "seed": 1}}
+    write_json(out / "dataset.json", made)
     assert already_done(out, "dataset", {"size": 64, "seed": 1}, False)
     assert not already_done(out, "dataset", {"size": 64, "seed": 1}, True)
     with pytest.raises(LiftError, match=r"other settings \(size\)"):

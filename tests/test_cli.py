@@ -54,6 +54,18 @@ def test_bad_usage_ends_with_2() -> None:
     assert missing.returncode == 2 and "Traceback" not in missing.stderr
 
 
+def test_a_missing_sentence_and_no_photos_to_show_are_bad_usage(tiny_run: Path, tmp_path: Path) -> None:
+    photo = str(tmp_path / "photo.png")
+    for arguments, said in (
+        (("search", str(tmp_path)), "no sentence was given"),
+        (("search", str(tmp_path), "a dog", "--top", "0"), "--top must be at least 1, not 0"),
+        (("verify", photo, "--run", str(tiny_run)), "no sentence was given"),
+        (("classify", photo, "--classes", "cat,dog", "--top", "-1"), "--top must be at least 1, not -1"),
+    ):
+        done = lift(*arguments)
+        assert done.returncode == 2 and said in done.stderr and "what to do:" in done.stderr, arguments
+
+
 def test_what_the_system_refuses_is_told_without_a_trace(tiny_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     done = lift("embed", str(tiny_dataset), "--out", str(tmp_path / "file" / "store"))

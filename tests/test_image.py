@@ -19,7 +19,7 @@ def test_vit_b16_has_the_published_size() -> None:
     assert body == 768 * 3 * 256 + 768 + 196 * 768 + 12 * 7_087_872 + 2 * 768
 
 
-@pytest.mark.parametrize("name", ["vit-nano", "vit-micro-conv", "vit-mini-conv8"])
+@pytest.mark.parametrize("name", ["vit-nano", "vit-micro-conv", "vit-micro-deep", "vit-mini-conv8"])
 def test_unit_vectors_that_do_not_depend_on_neighbours(name: str) -> None:
     torch.manual_seed(0)
     encoder = ImageEncoder(IMAGE_ENCODERS[name], image_size=32, dim=48).eval()

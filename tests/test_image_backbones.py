@@ -219,12 +219,12 @@ def test_flops_of_a_backbone_equal_the_analytic_count(folders: dict[str, tuple[P
         ("head", True, 3 * head - 2 * width * dim),
         ("last:1", False, body + 2 * block + 3 * head),
     ):
-        got = step_flops(apply_tuning(encoder, tune), batch, "contrastive", None, 0, kept)
+        got = step_flops(apply_tuning(encoder, tune), batch, "contrastive", None, kept=kept)
         assert got == pytest.approx(batch * expected + 2 * logits, rel=0.03), (tune, kept)
     full, head, lora = (
         step_flops(
             apply_tuning(build_encoder(str(folders["dinov2"][0]), image_size=32, dim=dim), tune),
-            *(batch, "contrastive", None, 0),
+            *(batch, "contrastive", None),
         )
         for tune in ("full", "head", "lora:1")
     )

@@ -243,6 +243,17 @@ def test_grid_size_is_that_of_its_tiles(tmp_path: Path) -> None:
         assert image.getpixel((12 + 100, 54 + 10)) == (255, 255, 255)  # a flat photo leaves room above
 
 
+def test_right_photos_get_a_green_frame_and_the_legend_stands_on_top(tmp_path: Path) -> None:
+    tile = Image.new("RGB", (10, 10), "red")
+    section = Section("two", [tile, tile], ["1", "2"], [False, True])
+    width, height = write_grid([section], tmp_path / "grid.png", "In a green frame: right.")
+    assert (width, height) == (12 + 2 * 212, 12 + 28 + 12 + 30 + 12 + 236 + 12)
+    with Image.open(tmp_path / "grid.png") as image:
+        found = [image.getpixel((12 + number * 212 + 2, 94 + 100)) for number in range(2)]
+        assert found == [(255, 0, 0), (24, 128, 56)]
+        assert image.getpixel((14, 14)) == (24, 128, 56)  # the frame that the legend explains
+
+
 def test_long_titles_are_wrapped_within_the_width() -> None:
     font = find_font(22, False)
     for text in (

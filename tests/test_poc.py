@@ -11,6 +11,7 @@ import pytest
 import lift
 from lift.errors import LiftError
 from lift.poc import PocConfig, make_plan, poc
+from lift.poc.showing import chance
 
 
 @pytest.fixture
@@ -33,6 +34,13 @@ def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "Estimate:" in said and "lift search" in said and "lift verify" in said
     assert page.read_text("utf-8").lower().startswith("<!doctype html>")
     assert (tmp_path / "poc" / "search.png").stat().st_size > 1000
+    searched = json.loads((tmp_path / "poc" / "search.json").read_text())
+    assert (searched["photos"], searched["captions"], len(searched["drawn"])) == (15, 45, 6)
+    assert all(f"   {sentence}\n" in said for sentence in searched["drawn"])
+    assert "sentence is true" in searched["right"] and "by chance" in said
+    assert [row["first"] for row in searched["rows"]] == [1, 5, 10]
+    for row in searched["rows"]:
+        assert 6 * row["first"] <= row["chance"] < 100 >= row["right_all"] and row["right_drawn"] <= 6
     runs = [json.loads((tmp_path / "poc" / "runs" / m / "run.json").read_text()) for m in ("lift", "clip")]
     assert runs[0]["samples_seen"] == runs[1]["samples_seen"]
     results = sorted(p.stem for p in (tmp_path / "poc" / "runs" / "clip" / "results").glob("*.json"))
@@ -42,7 +50,7 @@ def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         "retrieval",
         "verification",
     ]
-    assert len(lift.Index.open(tmp_path / "poc" / "index")) == 20
+    assert len(lift.Index.open(tmp_path / "poc" / "index")) == 15
 
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "poc").rglob("*.safetensors")}
     poc(config)
@@ -70,12 +78,20 @@ def test_the_road_on_200_real_photos(real_data: Path, tmp_path: Path) -> None:
         )
     )
     assert page.is_file()
+    searched = json.loads((tmp_path / "poc" / "search.json").read_text())
+    assert "was written for" in searched["right"] and searched["captions"] == 200
     dataset = lift.Dataset(tmp_path / "poc" / "dataset")
     assert dataset.manifest["splits"] == {"train": 160, "val": 40} and dataset.manifest["texts"] == 1000
     [result] = (tmp_path / "poc" / "runs" / "lift" / "results").glob("pairs--*.json")
     metrics = json.loads(result.read_text())["metrics"]
     # the same words in another order: a bag of words cannot tell them apart
     assert metrics["control/shuffled_words/pair_accuracy/all"]["value"] == 50.0
+
+
+def test_chance_by_hand() -> None:
+    # of 4 photos: one right and one shown 1/4; two right, one shown 1/2; two right, two shown 1 - 1/6
+    assert chance([1, 2], 4, 1) == pytest.approx((1 / 4 + 1 / 2) / 2)
+    assert chance([2], 4, 2) == pytest.approx(5 / 6) and chance([1], 4, 10) == 1.0
 
 
 def test_mistakes_are_told_before_anything_is_made(tmp_path: Path) -> None:

@@ -5,13 +5,36 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lift.scenes import PAIR_KINDS, is_true, long_captions, sample_scene, short_captions, statement_pairs
+from lift.data import Dataset
+from lift.scenes import (
+    PAIR_KINDS,
+    ScenesConfig,
+    caption_truth,
+    is_true,
+    long_captions,
+    sample_scene,
+    scenes,
+    short_captions,
+    statement_pairs,
+)
+from lift.scenes.captions import short_statements
 from lift.scenes.scene import Thing
-from lift.scenes.statements import Absent, Attribute, Mention, Present, Related, Statement, Total
+from lift.scenes.statements import (
+    Absent,
+    Attribute,
+    Lighting,
+    Mention,
+    Present,
+    Related,
+    Setting,
+    Statement,
+    Total,
+)
 from scene_reader import reads_true
 from scenes_by_hand import SAMPLE, sample, sample_pairs, two_balls_left_of_a_house
 
@@ -61,6 +84,29 @@ def test_truth_by_hand() -> None:
     ]
     for claim, expected in truths:
         assert is_true(Statement(cast, "wall", "bright", (claim,)), scene) is expected, claim
+
+
+def test_truth_of_captions_about_other_pictures_agrees_with_their_english(tmp_path: Path) -> None:
+    dataset = scenes(ScenesConfig(tmp_path / "scenes", images=120, seed=5))
+    told, shown = np.arange(0, 40), np.arange(120)
+    truth = caption_truth(dataset, told, shown)
+    assert truth is not None
+    assert list(truth) == list(dict.fromkeys(t for n in told for t in dataset.rows[n].captions))
+    drawn = [sample_scene(5, number) for number in shown]
+    claims = {text: claim.claims for scene in drawn for text, claim in short_statements(scene).items()}
+    for text, true in truth.items():
+        # the second reader does not look at background and light
+        partly = any(isinstance(claim, Setting | Lighting) for claim in claims[text])
+        for scene, verdict in zip(drawn, true, strict=True):
+            assert reads_true(text, scene, generous=True) or not verdict, text
+            assert verdict or partly or not reads_true(text, scene, generous=False), text
+    for number in told:
+        assert all(truth[text][number] for text in dataset.rows[number].captions)
+    assert 120 < sum(true.sum() for true in truth.values()) < 400  # few pictures, beside the own one
+
+
+def test_nobody_knows_the_truth_about_photos(tiny_dataset: Path) -> None:
+    assert caption_truth(Dataset(tiny_dataset), np.arange(2), np.arange(2)) is None
 
 
 def test_captions_are_varied_and_of_the_promised_length() -> None:

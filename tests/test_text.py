@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 import torch
 
 from lift.errors import LiftError
-from lift.text import MiniLM, TextTower, encode_sorted, load_text_encoder, train_tokenizer
+from lift.text import MiniLM, TextTower, encode_sorted, length_buckets, load_text_encoder, train_tokenizer
 from lift.text.minilm import mean_pool, package_folder
+from lift.text.tower import BUCKET_TOKENS
 
 TEXTS = ["a dog", "A man in a red shirt climbs a rock .", "", "犬が走る", "word " * 400]
 
@@ -121,3 +124,31 @@ def test_a_caption_that_spells_the_end_token_does_not_end_there() -> None:
 def test_tokenizer_training_is_repeatable() -> None:
     texts = [f"a {c} {o} number {i}" for i, c in enumerate(("red", "blue")) for o in ("dog", "cat", "写真")]
     assert train_tokenizer(texts, vocabulary=300).to_str() == train_tokenizer(texts, vocabulary=300).to_str()
+
+
+def padded(parts: Iterable[Sequence[int]]) -> int:
+    """Tokens computed when each part is padded to its longest, and what a part costs beside."""
+    return sum(len(part) * max(part) + BUCKET_TOKENS for part in parts)
+
+
+def test_length_buckets_compute_the_fewest_tokens() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        lengths = random.choice([3, 9, 14, 60, 80, 110], size=int(random.integers(1, 60)))
+        buckets = length_buckets(lengths)
+        assert sorted(np.concatenate(buckets)) == list(range(len(lengths))) and len(buckets) <= 4
+        values = sorted(set(lengths.tolist()))
+        every_way = []
+        for count in range(min(4, len(values))):
+            for cuts in combinations(values[1:], count):
+                borders = [0, *cuts, 1000]
+                parts = [[n for n in lengths if a <= n < b] for a, b in pairwise(borders)]
+                every_way.append(padded(parts))
+        assert padded([lengths[rows] for rows in buckets]) == min(every_way)
+
+
+def test_length_buckets_by_hand() -> None:
+    lengths = np.array([100, 5, 100, 6] * 32)
+    short, long = length_buckets(lengths)
+    assert sorted(lengths[short]) == [5] * 32 + [6] * 32 and set(lengths[long]) == {100}
+    assert [list(rows) for rows in length_buckets(np.array([7, 6, 7]))] == [[1, 0, 2]]  # no bucket pays here

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import train_tiny
 from lift.artefact import sha256_file
@@ -28,6 +29,7 @@ from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES, contrastive_loss
 from lift.text import TextTower, train_tokenizer
 from lift.training import PRESETS, TrainConfig, loop, train
+from lift.training.arms import ClipArm
 from lift.training.batches import Batch, ahead, batch_maker
 from lift.training.config import resolve
 from lift.training.cost import _meta_flops, step_flops
@@ -348,17 +350,63 @@ def test_flops_equal_the_analytic_count() -> None:
     logits = 2 * batch * batch * dim
     # Backward costs twice the forward, but nothing flows back into the pixels, nor into fixed text vectors.
     expected = batch * (3 * forward - stem) + 2 * logits
-    assert step_flops(encoder, batch, "contrastive", None, 0) == pytest.approx(expected, rel=0.01)
+    assert step_flops(encoder, batch, "contrastive", None) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_clip_step_costs_more_the_longer_the_text() -> None:
     encoder = ImageEncoder(IMAGE_ENCODERS["vit-mini"], image_size=64, dim=384)
     tower = TextTower(train_tokenizer(["a b"], vocabulary=260), width=128, depth=6, dim=384, context=256)
-    costs = [step_flops(encoder, 8, "contrastive", tower, length) for length in (32, 77, 256)]
-    assert step_flops(encoder, 8, "contrastive", None, 0) < costs[0] < costs[1] < costs[2]
+    costs = [step_flops(encoder, 8, "contrastive", tower, [(8, length)]) for length in (32, 77, 256)]
+    assert step_flops(encoder, 8, "contrastive", None) < costs[0] < costs[1] < costs[2]
     text = (tower.tokenizer, (("width", 128), ("depth", 6), ("dim", 384), ("context", 256)))
     image = (encoder.shape, encoder.image_size, encoder.dim)
     assert costs == [_meta_flops(image, 8, "contrastive", text, length) for length in (32, 77, 256)]
+
+
+def worded_arm() -> tuple[ClipArm, np.ndarray]:
+    """A CLIP arm over texts of 1 to 40 words, and a batch of their numbers in no order."""
+    texts = [" ".join(["red", "ball", "on", "snow"] * 10)[: 4 * n + 3] for n in range(40)]
+    rows = [Row(str(n), [text], "train") for n, text in enumerate(texts)]
+    torch.manual_seed(0)
+    config = TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset="smoke", method="clip")
+    return ClipArm(rows, resolve(config), dim=16, depth=2), np.random.default_rng(0).permutation(40)[:24]
+
+
+def test_buckets_give_the_features_and_gradients_of_one_padded_batch() -> None:
+    arm, numbers = worded_arm()
+    tower = arm.tower
+    weight = torch.randn(24, 16, generator=torch.Generator().manual_seed(1))
+    found = []
+    for text_features in (arm.text_features, lambda chosen: tower(arm.ids[torch.from_numpy(chosen)])):
+        tower.zero_grad()
+        features = text_features(numbers)
+        (features * weight).sum().backward()
+        found.append((features.detach(), [p.grad.clone() for p in tower.parameters()]))
+    (fast, fast_gradients), (slow, slow_gradients) = found
+    assert len(arm.computed(numbers)) > 1
+    assert (fast - slow).abs().max() < 1e-6
+    largest = max(g.abs().max() for g in slow_gradients)
+    for one, two in zip(fast_gradients, slow_gradients, strict=True):
+        assert (one - two).abs().max() < 1e-6 * largest
+
+
+def test_flops_of_a_step_in_buckets_are_those_that_are_counted() -> None:
+    arm, numbers = worded_arm()
+    encoder = ImageEncoder(IMAGE_ENCODERS["vit-nano"], image_size=32, dim=16)
+    buckets = arm.computed(numbers)
+    assert sum(count for count, _ in buckets) == 24
+    images, ids = torch.rand(24, 3, 32, 32), torch.from_numpy(numbers)
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+    ):
+        features = arm.text_features(numbers)
+        LOSSES["contrastive"].function(
+            encoder(images), features, ids, torch.tensor(10.0), torch.tensor(0.0)
+        ).backward()
+    assert step_flops(encoder, 24, "contrastive", arm.tower, buckets) == counter.get_total_flops()
+    longest = max(length for _, length in buckets)
+    assert counter.get_total_flops() < step_flops(encoder, 24, "contrastive", arm.tower, [(24, longest)])
 
 
 def test_log_lines_behind_the_saved_step_are_dropped(tmp_path: Path) -> None:

@@ -26,6 +26,19 @@ VERB_OF = {
     "export": "export",
 }
 
+#: What the readers of a manifest rely on; a dot goes one level down.
+REQUIRED = {
+    "dataset": ("id", "name", "image_size", "resize_mode", "images", "splits", "source", "sha256"),
+    "store": ("fingerprint.digest", "dim", "rows", "shards", "seconds"),
+    "run": (
+        "name", "method", "fingerprint.digest", "checkpoint.id", "checkpoint.sha256", "config", "dataset.id",
+    ),
+    "index": (
+        "model.id", "fingerprint.name", "fingerprint.digest", "run", "rows", "sha256", "source.kind",
+        "source.folder",
+    ),
+}  # fmt: skip
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either the old bytes or all the new ones, even after a kill."""
@@ -127,7 +140,21 @@ def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
             f"{path} is of a format this version does not know",
             "update lift, or make the artefact again with this version",
         )
+    if missing := [key for key in REQUIRED.get(kind, ()) if not _holds(manifest, key)]:
+        raise LiftError(
+            f"{path} is damaged: {', '.join(missing)} is missing",
+            f"restore it from a copy, or delete {folder} and run `lift {VERB_OF[kind]}` again",
+        )
     return manifest
+
+
+def _holds(value: Any, key: str) -> bool:
+    """Whether nested dicts hold `key`, written a.b."""
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    return True
 
 
 def already_done(out: Path, kind: str, request: dict[str, Any], overwrite: bool) -> bool:

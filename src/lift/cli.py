@@ -87,7 +87,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         getattr(module, verb.function)(config)
     except LiftError as error:
         print(f"lift {name}: {error}", file=sys.stderr)
-        return 1
+        return error.exit_code
     except KeyboardInterrupt:
         print(f"lift {name}: stopped; run the same command again to go on", file=sys.stderr)
         return 1

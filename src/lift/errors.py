@@ -4,10 +4,18 @@
 class LiftError(Exception):
     """A mistake a user can mend: `problem` says what is wrong, `remedy` what to do next.
 
-    The command line prints both and ends with exit code 1, without a stack trace.
+    The command line prints both and ends with `exit_code`, without a stack trace.
     """
+
+    exit_code = 1
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem}\n  what to do: {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+
+class UsageError(LiftError):
+    """A LiftError about how a command was called: exit code 2."""
+
+    exit_code = 2

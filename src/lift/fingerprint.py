@@ -44,8 +44,14 @@ class Fingerprint:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Fingerprint:
-        """The inverse of `asdict`."""
-        return cls(**{key: item for key, item in value.items() if key != "digest"})
+        """The inverse of `asdict`; LiftError when parts are missing or unknown."""
+        try:
+            return cls(**{key: item for key, item in value.items() if key != "digest"})
+        except TypeError as error:
+            raise LiftError(
+                f"the fingerprint {value.get('digest')} of a text encoder cannot be read ({error})",
+                "restore the manifest from a copy, update lift, or make the artefact again",
+            ) from error
 
     def __str__(self) -> str:
         return f"{self.name} ({self.digest})"

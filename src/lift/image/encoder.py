@@ -76,8 +76,8 @@ class ImageEncoder(nn.Module):
     def _build_vit(self, shape: ViTShape) -> None:
         side = self.image_size // shape.patch
         self.stem: nn.Module
-        if shape.stem == "conv":
-            self.stem = conv_stem(shape.width, shape.patch)
+        if shape.stem in ("conv", "deep"):
+            self.stem = conv_stem(shape.width, shape.patch, deep=shape.stem == "deep")
         else:
             self.stem = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
         self.positions = nn.Parameter(torch.randn(side * side, shape.width) * 0.02)

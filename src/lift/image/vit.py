@@ -12,7 +12,8 @@ MEAN, STD = (0.4815, 0.4578, 0.4082), (0.2686, 0.2613, 0.2758)  # of web photos,
 
 @dataclass(frozen=True)
 class ViTShape:
-    """Size of a ViT; `stem` is patch (one strided linear map) or conv (early convolutions, for small data)."""
+    """Size of a ViT; `stem` is patch (one strided linear map), conv (early convolutions, for small data) or deep
+    (more and wider ones, for a few minutes of training)."""
 
     width: int
     depth: int
@@ -25,6 +26,7 @@ IMAGE_ENCODERS: dict[str, ViTShape] = {
     "vit-nano": ViTShape(64, 4, 2, 16),
     "vit-micro": ViTShape(128, 6, 2, 16),
     "vit-micro-conv": ViTShape(128, 6, 2, 16, "conv"),
+    "vit-micro-deep": ViTShape(128, 3, 2, 16, "deep"),
     "vit-mini": ViTShape(192, 6, 3, 16),
     "vit-mini-conv": ViTShape(192, 6, 3, 16, "conv"),
     "vit-mini-conv8": ViTShape(192, 6, 3, 8, "conv"),
@@ -67,10 +69,11 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-def conv_stem(width: int, patch: int) -> nn.Sequential:
+def conv_stem(width: int, patch: int, *, deep: bool = False) -> nn.Sequential:
     """Strided 3x3 convolutions down to one token per patch (Early Convolutions, arXiv 2106.14881).
 
-    Group norm instead of batch norm: a photo's vector must not depend on its batch.
+    Group norm instead of batch norm: a photo's vector must not depend on its batch. `deep`: twice as wide, and a
+    second convolution of stride 1 behind each halving but the first (where it is dear) and the last.
     """
     halvings = patch.bit_length() - 1
     if 2**halvings != patch or halvings < 2:
@@ -78,7 +81,12 @@ def conv_stem(width: int, patch: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels = 3
     for step in range(halvings):
-        wide = max(16, width >> max(0, halvings - 1 - step))
-        layers += [nn.Conv2d(channels, wide, 3, stride=2, padding=1), nn.GroupNorm(1, wide), nn.GELU()]
-        channels = wide
+        wide = max(32 if deep else 16, width >> max(0, halvings - 1 - deep - step))
+        for stride in (2, 1) if deep and 0 < step < halvings - 1 else (2,):
+            layers += [
+                nn.Conv2d(channels, wide, 3, stride=stride, padding=1),
+                nn.GroupNorm(1, wide),
+                nn.GELU(),
+            ]
+            channels = wide
     return nn.Sequential(*layers, nn.Conv2d(channels, width, 1))

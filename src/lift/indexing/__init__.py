@@ -1,6 +1,6 @@
 """INDEX: photos found by sentences, and photos judged against class names and sentences."""
 
-from lift.indexing.finding import IndexConfig, SearchConfig, index, search
+from lift.indexing.finding import IndexConfig, SearchConfig, index, picture_grid, search
 from lift.indexing.folder import Index, Match
 from lift.indexing.judging import ClassifyConfig, Label, Verdict, VerifyConfig, classify, verify
 
@@ -15,6 +15,7 @@ __all__ = [
     "VerifyConfig",
     "classify",
     "index",
+    "picture_grid",
     "search",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from lift.artefact import already_done
 from lift.console import note, say
 from lift.data import BadImage
 from lift.data.decoding import MAX_PIXELS
-from lift.errors import LiftError
+from lift.errors import LiftError, UsageError
 from lift.indexing.building import open_source, request_of, write_index
 from lift.indexing.folder import Index, Match
 from lift.indexing.grid import Section, write_grid
@@ -86,9 +87,9 @@ def index(config: IndexConfig) -> Index:
 def search(config: SearchConfig) -> list[list[Match]]:
     """Print the best photos for every sentence; returns them, one list per sentence."""
     if not config.sentences or not all(sentence.strip() for sentence in config.sentences):
-        raise LiftError("no sentence was given", 'add one in quotes: `lift search INDEX "a dog on grass"`')
+        raise UsageError("no sentence was given", 'add one in quotes: `lift search INDEX "a dog on grass"`')
     if config.top < 1:
-        raise LiftError(f"--top must be at least 1, not {config.top}", "leave it away for 10 photos")
+        raise UsageError(f"--top must be at least 1, not {config.top}", "leave it away for 10 photos")
     opened = Index.open(config.index)
     found = opened.search_many(list(config.sentences), config.top, model=opened.load_model(config.run))
     for sentence, matches in zip(config.sentences, found, strict=True):
@@ -97,7 +98,7 @@ def search(config: SearchConfig) -> list[list[Match]]:
         for rank, match in enumerate(matches, start=1):
             say(_json_line(sentence, rank, match) if config.json else _line(rank, match))
     if config.grid is not None:
-        _write_grid(opened, config, found)
+        picture_grid(opened, config.sentences, found, config.grid)
     return found
 
 
@@ -116,19 +117,27 @@ def _json_line(sentence: str, rank: int, match: Match) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _write_grid(opened: Index, config: SearchConfig, found: list[list[Match]]) -> None:
-    """Write --grid: one section per sentence."""
-    assert config.grid is not None
+def picture_grid(
+    opened: Index,
+    sentences: Sequence[str],
+    found: Sequence[Sequence[Match]],
+    out: Path,
+    *,
+    right: Sequence[Sequence[bool]] | None = None,
+    legend: str = "",
+) -> None:
+    """Write what was found for each sentence as a PNG; photos that are `right` get a green frame."""
     sections = [
         Section(
             sentence,
             [_picture(opened, match) for match in matches],
             [f"{rank}   {match.score:.3f}" for rank, match in enumerate(matches, start=1)],
+            right[number] if right is not None else (),
         )
-        for sentence, matches in zip(config.sentences, found, strict=True)
+        for number, (sentence, matches) in enumerate(zip(sentences, found, strict=True))
     ]
-    write_grid(sections, config.grid)
-    note(f"picture grid: {config.grid}")
+    write_grid(sections, out, legend)
+    note(f"picture grid: {out}")
 
 
 def _picture(opened: Index, match: Match) -> Image.Image | None:

@@ -18,6 +18,7 @@ TILE, GAP, COLUMNS = 200, 12, 5
 TITLE_SIZE, CAPTION_SIZE = 22, 16
 TITLE_LINE, CAPTION_LINE = 30, 24
 INK, PAPER, BLANK = "#202124", "#ffffff", "#dadce0"
+GREEN, FRAME = "#188038", 6  # colour and thickness of the frame around a right photo
 
 #: Fonts with Japanese letters on Linux, macOS and Windows; Pillow looks in the system's font folders.
 JAPANESE_FONTS = (
@@ -41,15 +42,22 @@ LATIN_FONTS = ("DejaVuSans.ttf",)
 
 @dataclass(frozen=True)
 class Section:
-    """The photos of one query, best first; a photo that could not be read is None."""
+    """The photos of one query, best first; a photo that could not be read is None.
+
+    `right` says which photos get a green frame (none when it is empty).
+    """
 
     title: str
     photos: Sequence[Image.Image | None]
     captions: Sequence[str]
+    right: Sequence[bool] = ()
 
 
-def write_grid(sections: Sequence[Section], out: Path) -> tuple[int, int]:
-    """Write the sections below one another as PNG, five photos a line; returns (width, height) in pixels."""
+def write_grid(sections: Sequence[Section], out: Path, legend: str = "") -> tuple[int, int]:
+    """Write the sections below one another as PNG, five photos a line; returns (width, height) in pixels.
+
+    The legend, if any, stands on top, behind a green frame that shows what it speaks of.
+    """
     japanese = any(ord(letter) > 0x2E7F for section in sections for letter in section.title)
     title_font, caption_font = find_font(TITLE_SIZE, japanese), find_font(CAPTION_SIZE, False)
     columns = max(1, min(COLUMNS, max(len(section.photos) for section in sections)))
@@ -59,9 +67,15 @@ def write_grid(sections: Sequence[Section], out: Path) -> tuple[int, int]:
         _height(len(lines), len(section.photos), columns)
         for lines, section in zip(titles, sections, strict=True)
     ]
-    canvas = Image.new("RGB", (width, sum(heights) + GAP), PAPER)
+    box = CAPTION_SIZE + 2 * FRAME  # the frame that stands before the legend
+    words = wrap(legend, caption_font, width - 3 * GAP - box) if legend else []
+    top = GAP + max(box, len(words) * CAPTION_LINE) if words else 0
+    canvas = Image.new("RGB", (width, top + sum(heights) + GAP), PAPER)
     draw = ImageDraw.Draw(canvas)
-    top = 0
+    if words:
+        draw.rectangle((GAP, GAP, GAP + box - 1, GAP + box - 1), outline=GREEN, width=FRAME)
+    for number, line in enumerate(words):
+        draw.text((2 * GAP + box, GAP + number * CAPTION_LINE), line, INK, caption_font)
     for section, lines, height in zip(sections, titles, heights, strict=True):
         for number, line in enumerate(lines):
             draw.text((GAP, top + GAP + number * TITLE_LINE), line, INK, title_font)
@@ -70,7 +84,11 @@ def write_grid(sections: Sequence[Section], out: Path) -> tuple[int, int]:
             left = GAP + number % columns * (TILE + GAP)
             upper = first + number // columns * (TILE + CAPTION_LINE + GAP)
             _draw_tile(canvas, draw, (left, upper), photo, caption_font)
-            draw.text((left, upper + TILE + 2), caption, INK, caption_font)
+            right = number < len(section.right) and section.right[number]
+            if right:
+                corners = (left, upper, left + TILE - 1, upper + TILE - 1)
+                draw.rectangle(corners, outline=GREEN, width=FRAME)
+            draw.text((left, upper + TILE + 2), caption, GREEN if right else INK, caption_font)
         top += height
     content = io.BytesIO()
     canvas.save(content, "PNG")

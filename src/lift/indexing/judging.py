@@ -17,7 +17,7 @@ from lift.console import note, progress_bar, say
 from lift.data import BadImage, Dataset, decode_image
 from lift.data.decoding import MAX_PIXELS
 from lift.data.reading import read_text
-from lift.errors import LiftError
+from lift.errors import LiftError, UsageError
 from lift.indexing.photos import SetAside, from_files, photo_files
 from lift.model import Model, load
 from lift.predict import DEFAULT_TEMPLATES, class_features, class_scores, count_beaten, spoken
@@ -109,6 +109,8 @@ def class_names(given: str) -> list[str]:
 
 def classify(config: ClassifyConfig) -> list[Label]:
     """Print the best classes of every photo; returns them in the order of the photos."""
+    if config.top < 1:
+        raise UsageError(f"--top must be at least 1, not {config.top}", "leave it away for 3 classes")
     names, files = class_names(config.classes), photo_files(config.photos)
     bad = [template for template in config.template if "{}" not in template]
     if bad or not config.template:
@@ -124,7 +126,7 @@ def classify(config: ClassifyConfig) -> list[Label]:
                 _say_set_aside(item, config.json)
             scores = class_scores(model.encode_image(batch.pixels), of_classes)
             for entry, row in zip(batch.entries, scores, strict=True):
-                best = np.argsort(-row, kind="stable")[: max(1, config.top)]
+                best = np.argsort(-row, kind="stable")[: config.top]
                 labels.append(Label(Path(entry.path), [(names[c], float(row[c])) for c in best]))
                 say(_label_json(labels[-1]) if config.json else _label_line(labels[-1]))
             bar.advance(len(batch.entries) + len(batch.set_aside))
@@ -152,7 +154,7 @@ def _label_json(label: Label) -> str:
 def verify(config: VerifyConfig) -> list[Verdict]:
     """Print how well each sentence fits the photo; returns one Verdict per sentence, in their order."""
     if not config.texts or not all(text.strip() for text in config.texts):
-        raise LiftError(
+        raise UsageError(
             "no sentence was given", 'add one in quotes: `lift verify photo.jpg "a dog on grass"`'
         )
     model = load(chosen_run(config.run))

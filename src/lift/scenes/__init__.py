@@ -18,7 +18,7 @@ import numpy as np
 from lift import artefact, console
 from lift.data import Dataset, DatasetWriter, Pair, Row
 from lift.errors import LiftError
-from lift.scenes.captions import long_captions, short_captions
+from lift.scenes.captions import long_captions, short_captions, short_statements
 from lift.scenes.drawing import draw
 from lift.scenes.layout import sample_scene
 from lift.scenes.pairs import PAIR_KINDS, StatementPair, statement_pairs
@@ -26,8 +26,20 @@ from lift.scenes.scene import Scene
 from lift.scenes.statements import Statement, is_true
 
 __all__ = [
-    "PAIR_KINDS", "Scene", "ScenesConfig", "Statement", "StatementPair", "draw", "is_true", "long_captions",
-    "make_picture", "sample_scene", "scenes", "short_captions", "statement_pairs",
+    "PAIR_KINDS",
+    "Scene",
+    "ScenesConfig",
+    "Statement",
+    "StatementPair",
+    "caption_truth",
+    "draw",
+    "is_true",
+    "long_captions",
+    "make_picture",
+    "sample_scene",
+    "scenes",
+    "short_captions",
+    "statement_pairs",
 ]  # fmt: skip
 
 EDITION = 1  # raise it when equal settings no longer give equal pictures or texts
@@ -102,6 +114,23 @@ def scenes(config: ScenesConfig) -> Dataset:
     console.say(f"{config.out}: {len(dataset)} pictures ({splits}), {dataset.manifest['texts']} captions")
     console.show_table("hard negatives", ("kind", "pairs"), counts.items())
     return dataset
+
+
+def caption_truth(dataset: Dataset, told: np.ndarray, shown: np.ndarray) -> dict[str, np.ndarray] | None:
+    """For each short caption of the pictures `told`: of which of the pictures `shown` it is true, bool (shown,).
+
+    None unless the DATASET was drawn by this edition of `lift scenes`, for then nobody knows. Where people could
+    disagree ("a ball" before two balls) a caption does not count as true.
+    """
+    request = dataset.manifest["request"]
+    if request.get("verb") != "scenes" or request.get("edition") != EDITION:
+        return None
+    scene_of = {int(number): sample_scene(request["seed"], int(number)) for number in {*told, *shown}}
+    claims = {text: claim for n in told for text, claim in short_statements(scene_of[int(n)]).items()}
+    return {
+        text: np.array([is_true(statement, scene_of[int(n)]) is True for n in shown])
+        for text, statement in claims.items()
+    }
 
 
 def _check(config: ScenesConfig) -> None:

@@ -37,11 +37,17 @@ DETAILS = (
 
 def short_captions(scene: Scene) -> list[str]:
     """Three different short texts, all true."""
+    return list(short_statements(scene))
+
+
+def short_statements(scene: Scene) -> dict[str, Statement]:
+    """The short texts of a scene, each with what it claims."""
     lots = random.Random(f"short {scene.grain}")
-    texts: dict[str, None] = {}
-    while len(texts) < SHORT_CAPTIONS:
-        texts[short_text(short_statement(lots, scene), lots.getrandbits(32))] = None
-    return list(texts)
+    found: dict[str, Statement] = {}
+    while len(found) < SHORT_CAPTIONS:
+        statement = short_statement(lots, scene)
+        found[short_text(statement, lots.getrandbits(32))] = statement
+    return found
 
 
 def long_captions(scene: Scene) -> list[str]:

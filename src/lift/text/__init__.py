@@ -13,7 +13,7 @@ from lift.errors import LiftError
 from lift.text.encoder import TextEncoder
 from lift.text.minilm import MiniLM
 from lift.text.sentence import SentenceEncoder
-from lift.text.tower import TextTower, train_tokenizer
+from lift.text.tower import TextTower, length_buckets, train_tokenizer
 
 __all__ = [
     "TEXT_ENCODERS",
@@ -22,6 +22,7 @@ __all__ = [
     "TextEncoder",
     "TextTower",
     "encode_sorted",
+    "length_buckets",
     "load_text_encoder",
     "train_tokenizer",
 ]

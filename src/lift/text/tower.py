@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,6 +36,34 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int = 8192) -> Tokenize
         single=f"{START} $A {END}", special_tokens=[(START, 1), (END, 2)]
     )
     return tokenizer
+
+
+BUCKETS, BUCKET_TOKENS = 4, 64  # most buckets of a batch; tokens that take as long as one bucket more
+
+
+def length_buckets(lengths: np.ndarray, most: int = BUCKETS) -> list[np.ndarray]:
+    """Rows of texts (n,) of like length, in at most `most` groups, shortest first: each padded to its own longest.
+
+    Of all ways to cut the sorted texts the one that computes the fewest tokens; a pure function of the lengths.
+    """
+    order = np.argsort(lengths, kind="stable")
+    values, counts = np.unique(lengths, return_counts=True)
+    ends = np.concatenate([[0], np.cumsum(counts)])  # texts shorter than the i-th distinct length
+    # cost[i, j]: one bucket for the distinct lengths i .. j-1
+    cost = (ends[None, 1:] - ends[:-1, None]) * values[None, :] + float(BUCKET_TOKENS)
+    cost[np.tril_indices(len(values), -1)] = np.inf
+    best, cuts = [cost[0]], [np.zeros(len(values), np.int64)]
+    for _ in range(1, min(most, len(values))):
+        ways = np.concatenate([[np.inf], best[-1][:-1]])[:, None] + cost
+        cuts.append(ways.argmin(0))
+        best.append(ways.min(0))
+    used = int(np.argmin([row[-1] for row in best]))
+    borders, last = [len(order)], len(values) - 1
+    for cut in reversed(cuts[: used + 1]):
+        first = int(cut[last])
+        borders.append(int(ends[first]))
+        last = first - 1
+    return [order[a:b] for a, b in pairwise(reversed(borders))]
 
 
 class TowerBlock(nn.Module):

@@ -15,7 +15,7 @@ from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder, apply_tuning, build_encoder
 from lift.store import EmbeddingStore
-from lift.text import TextTower, encode_sorted, train_tokenizer
+from lift.text import TextTower, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
 from lift.training.config import TrainConfig
 
@@ -46,8 +46,8 @@ class Arm(Protocol):
         """Unit vectors (B, D) of texts by number."""
         ...
 
-    def length(self, numbers: np.ndarray) -> int:
-        """Tokens per text that the step computes (0: none)."""
+    def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
+        """(texts, tokens per text) that the step computes, padding included; empty when there are vectors."""
         ...
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -81,9 +81,9 @@ class LiftArm:
         """Unit vectors (B, D) of texts by number."""
         return self.vectors[torch.from_numpy(numbers).to(self.vectors.device)]
 
-    def length(self, numbers: np.ndarray) -> int:
+    def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
         """No token is computed during training."""
-        return 0
+        return ()
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, D) for validation."""
@@ -118,13 +118,25 @@ class ClipArm:
                 f"{cut} of {len(texts):,} texts are longer than the text tower's {context} tokens and were cut"
             )
 
-    def length(self, numbers: np.ndarray) -> int:
-        """Tokens of the longest text of the batch: shorter ones are padded to it, no further."""
-        return int(self.lengths[numbers].max())
+    def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
+        """(texts, tokens per text) of each bucket of the batch."""
+        lengths = self.lengths[numbers]
+        return tuple((len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths))
 
     def text_features(self, numbers: np.ndarray) -> Tensor:
-        """Unit vectors (B, D) of texts by number."""
-        return self.tower(self.ids[torch.from_numpy(numbers), : self.length(numbers)].to(self.device))
+        """Unit vectors (B, D) of texts by number.
+
+        Texts of like length go through the tower together, each padded to the longest of its bucket: attention is
+        causal and the state is read at <end>, so the padding behind it changes nothing but the time.
+        """
+        buckets = length_buckets(self.lengths[numbers])
+        parts = []
+        for rows in buckets:
+            chosen = numbers[rows]
+            ids = self.ids[torch.from_numpy(chosen), : int(self.lengths[chosen].max())]
+            parts.append(self.tower(ids.to(self.device)))
+        back = torch.from_numpy(np.argsort(np.concatenate(buckets)))
+        return torch.cat(parts)[back.to(self.device)]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, D) for validation."""

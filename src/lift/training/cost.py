@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import resource
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -53,14 +54,21 @@ def _meta_flops(
 
 
 def step_flops(
-    encoder: ImageEncoder, batch: int, loss: str, tower: TextTower | None, length: int, kept: bool = False
+    encoder: ImageEncoder,
+    batch: int,
+    loss: str,
+    tower: TextTower | None,
+    texts: Sequence[tuple[int, int]] = (),
+    *,
+    kept: bool = False,
 ) -> int:
-    """FLOPs of one forward and backward pass; `length` tokens per text when a text tower is trained.
+    """FLOPs of one forward and backward pass; with a text tower, `texts` are its (texts, tokens per text) buckets.
 
     Nothing flows back into frozen parts; with `kept` the frozen body is not even computed.
 
     The count is a polynomial of second degree in the length (attention is the square), so three counted lengths
-    give all others exactly; counting each of a run's many lengths would take longer than some runs.
+    give all others exactly; counting each of a run's many lengths would take longer than some runs. A text costs
+    the same in any bucket of its length, so a step in buckets costs the mean of whole steps of these lengths.
     """
     image = (encoder.shape, encoder.image_size, encoder.dim)
     trained = (encoder.head_name, encoder.tune, kept)
@@ -69,8 +77,11 @@ def step_flops(
     settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
     text = (tower.tokenizer, tuple(settings.items()))
     at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained) for known in (4, 6, 8))
-    x = Fraction(length - 4, 2)  # Newton's form for equal steps
-    total = at4 + x * (at6 - at4) + x * (x - 1) / 2 * (at8 - 2 * at6 + at4)
+    total = Fraction(0)
+    for count, length in texts:
+        x = Fraction(length - 4, 2)  # Newton's form for equal steps
+        whole = at4 + x * (at6 - at4) + x * (x - 1) / 2 * (at8 - 2 * at6 + at4)
+        total += Fraction(count, batch) * whole
     return int(total)
 
 

@@ -157,8 +157,8 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             with torch.no_grad():
                 scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
-            length = arm.length(batch.texts)
-            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, length, kept is not None)
+            texts, at_hand = arm.computed(batch.texts), kept is not None
+            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, texts, kept=at_hand)
             began += time.perf_counter() - paused
 
             done = step + 1

@@ -1,0 +1,104 @@
+"""Time and disk of the whole road, estimated before it is walked; how many epochs fit into the minutes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lift.artefact import write_json
+from lift.console import note, say
+from lift.data import Dataset
+from lift.errors import LiftError
+from lift.image import ImageEncoder, encoder_shape
+from lift.losses import LOSSES
+from lift.poc.config import PocConfig
+from lift.training import PRESETS, TrainConfig
+from lift.training.config import resolve
+from lift.training.optimisation import autocast
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+# A CLIP step against a LIFT step, short and long texts mixed, on the drawn scenes: 1.45 by processor time of one
+# thread; small text batches gain less from a second one.
+CLIP_SLOWER = 1.6
+IN_TRAINING = 0.9  # samples per second of a run against the fastest bare step
+
+
+def count_photos(config: PocConfig) -> int | None:
+    """Photos that SOURCE seems to hold; None where only reading it would tell."""
+    if config.source is None:
+        return config.images
+    if not config.source.is_dir():
+        return None
+    count = sum(1 for file in config.source.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES)
+    return count or None
+
+
+def make_plan(config: PocConfig) -> dict[str, Any]:
+    """Measure the machine, estimate time and disk, say both; kept in plan.json so that a rerun plans the same."""
+    file = config.out / "plan.json"
+    asked = {name: str(getattr(config, name)) for name in ("source", "minutes", "images", "size", "preset")}
+    if file.is_file():
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known["asked"] == asked:
+            return known
+    speed = measure_speed(config)
+    photos = count_photos(config)
+    config.out.mkdir(parents=True, exist_ok=True)
+    plan: dict[str, Any] = {"asked": asked, "samples_per_second": round(speed, 1), "photos": photos}
+    if photos is not None:
+        texts = photos * 5
+        minutes = photos / 150 / 60 + texts / 250 / 60 + config.minutes + 1.5
+        disk = photos * config.size**2 * 3 + texts * 384 * 2 + 200 * texts + 60e6
+        free = shutil.disk_usage(config.out).free
+        say(
+            f"About {photos:,} photos. Estimate: {minutes:.0f} minutes and {disk / 1e6:.0f} MB in {config.out} "
+            f"({free / 1e9:.0f} GB free). This machine trains {speed:.0f} photos a second."
+        )
+        if disk > free:
+            raise LiftError(
+                f"{config.out} needs about {disk / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+                "free some space, choose another --out, or a smaller --size",
+            )
+        plan |= {"minutes": round(minutes, 1), "disk_bytes": int(disk)}
+    else:
+        note("The number of photos is known only after reading them; the time is told then.")
+    write_json(file, plan)
+    return plan
+
+
+def measure_speed(config: PocConfig) -> float:
+    """Training samples per second of the image encoder on this machine, from the fastest of eight steps."""
+    if config.preset not in PRESETS:
+        raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
+    chosen = resolve(TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset=config.preset))
+    batch = min(chosen.batch_size or 0, 128)
+    encoder = ImageEncoder(encoder_shape(chosen.image_encoder or ""), image_size=config.size, dim=384)
+    optimiser = torch.optim.AdamW(encoder.parameters(), fused=True)
+    images, text = torch.rand(batch, 3, config.size, config.size), torch.eye(batch, 384)
+    seconds = []
+    for _ in range(8):
+        began = time.perf_counter()
+        with autocast(chosen):
+            features = encoder(images)
+        value = LOSSES["contrastive"].function(
+            features, text, torch.arange(batch), torch.tensor(10.0), torch.tensor(0.0)
+        )
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        seconds.append(time.perf_counter() - began)
+    return batch / min(seconds)
+
+
+def fit_budget(plan: dict[str, Any], config: PocConfig, dataset: Dataset) -> tuple[int, int]:
+    """Epochs that both arms can do in `minutes`, and a batch that small sets can fill; equal for both arms."""
+    count = len(dataset.split("train"))
+    batch_size = min(int(PRESETS[config.preset]["batch_size"]), max(2, count // 4))
+    samples = IN_TRAINING * plan["samples_per_second"] * config.minutes * 60 / (1 + CLIP_SLOWER)
+    return int(np.clip(samples // count, 2, 200)), batch_size

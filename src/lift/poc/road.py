@@ -1,0 +1,151 @@
+"""poc: the whole road in one folder, from photos and texts to a compared, searchable, verifying model.
+
+Every step is the verb of the same name; a step that is done is skipped, a killed one goes on.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lift.artefact import refuse_foreign
+from lift.console import say
+from lift.data import Dataset
+from lift.embedding import EmbedConfig, embed
+from lift.errors import LiftError
+from lift.evaluation import EvaluateConfig, evaluate
+from lift.indexing import IndexConfig, index
+from lift.ingest import IngestConfig, ingest
+from lift.poc.config import PocConfig
+from lift.poc.plan import fit_budget, make_plan
+from lift.poc.showing import show
+from lift.report import CompareConfig, compare
+from lift.scenes import ScenesConfig, scenes
+from lift.training import TrainConfig, train
+
+METHODS = ("lift", "clip")
+VAL_FRACTION = 0.075  # 450 of 6,000 drawn pictures
+MADE = (
+    "dataset",
+    "store",
+    "runs",
+    "report",
+    "index",
+    "search.png",
+    "search.json",
+    "example.png",
+    "plan.json",
+)  # the mark last
+
+
+def poc(config: PocConfig) -> Path:
+    """Walk the whole road as `config` says; returns the path of the report page."""
+    began = time.perf_counter()
+    if config.source is not None and not config.source.exists():
+        raise LiftError(f"there is no {config.source}", "give the folder or table with your photos and texts")
+    out = config.out
+    if not 0 < config.minutes < 100_000:
+        raise LiftError(f"--minutes is {config.minutes}", "give the time for training, more than 0")
+    if config.source is not None and config.source.resolve().is_relative_to(out.resolve()):
+        raise LiftError(f"{config.source} lies inside --out {out}", "give another folder as --out")
+    if config.overwrite and out.exists():
+        refuse_foreign(out, "plan.json")
+        for name in MADE:
+            made = out / name
+            shutil.rmtree(made, ignore_errors=True) if made.is_dir() else made.unlink(missing_ok=True)
+    plan = make_plan(config)
+
+    heading(1, "photos and texts")
+    dataset, store, runs = out / "dataset", out / "store", [out / "runs" / method for method in METHODS]
+    if config.source is None:
+        scenes(
+            ScenesConfig(
+                out=dataset,
+                images=config.images,
+                size=config.size,
+                seed=config.seed,
+                val_fraction=VAL_FRACTION,
+                workers=2,
+            )
+        )
+    else:
+        ingest(
+            IngestConfig(
+                source=config.source,
+                out=dataset,
+                size=config.size,
+                table=config.table,
+                pairs=config.pairs,
+                name=config.source.stem,
+            )
+        )
+    heading(2, "every text becomes a vector, once")
+    embed(EmbedConfig(dataset=dataset, out=store, encoder=config.encoder))
+    epochs, batch_size = fit_budget(plan, config, Dataset(dataset))
+    for step, (method, run) in enumerate(zip(METHODS, runs, strict=True), 3):
+        heading(step, f"training {method.upper()}, {epochs} epochs")
+        train(
+            TrainConfig(
+                images=dataset,
+                texts=store,
+                out=run,
+                preset=config.preset,
+                method=method,  # type: ignore[arg-type]
+                epochs=epochs,
+                batch_size=batch_size,
+                flip=config.flip,
+                seed=config.seed,
+                validations=4,
+                name=method.upper(),
+            )
+        )
+    heading(5, "measuring both on photos they have not seen")
+    for run, method in zip(runs, METHODS, strict=True):
+        evaluate(EvaluateConfig(run=run, dataset=dataset, texts=store if method == "lift" else None))
+    heading(6, "comparing")
+    compare(
+        CompareConfig(
+            runs=tuple(runs), out=out / "report", title="LIFT and CLIP on equal terms", overwrite=True
+        )
+    )
+    heading(7, "an index to search in")
+    found = Dataset(dataset)
+    opened = index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
+    queries = show(opened, found, store, out, config.seed)
+    farewell(out, queries[0], found, time.perf_counter() - began)
+    return out / "report" / "report.html"
+
+
+def heading(step: int, what: str) -> None:
+    """Announce a step."""
+    say(f"\n[{step}/7] {what}")
+
+
+def example_photo(out: Path, dataset: Dataset) -> Path:
+    """A photo of the validation split to try things on, written from the stored pixels."""
+    file = out / "example.png"
+    number = int(dataset.split("val")[0])
+    Image.fromarray(np.array(dataset.pixels[number])).save(file)
+    return file
+
+
+def farewell(out: Path, query: str, dataset: Dataset, seconds: float) -> None:
+    """Say where everything is and what to try next."""
+    photo = shlex.quote(str(example_photo(out, dataset)))
+    run = shlex.quote(str(out / "runs" / "lift"))
+    lines = (
+        f"\nDone in {seconds / 60:.1f} minutes.",
+        f"  the report for your manager:  {out / 'report' / 'report.html'}",
+        f"  searches as a picture:        {out / 'search.png'}",
+        "Try next:",
+        f"  lift search {shlex.quote(str(out / 'index'))} {shlex.quote(query)}",
+        f"  lift verify {photo} {shlex.quote(query)} --run {run}",
+        f"  lift classify {photo} --classes 'cat, dog, car' --run {run}",
+    )
+    for line in lines:
+        say(line)
