@@ -25,6 +25,7 @@ VERB_OF = {
     "comparison": "compare",
     "query": "distill-query",
     "exam": "exam",
+    "export": "export",
 }
 
 #: What the readers of a manifest rely on; a dot goes one level down.

@@ -58,6 +58,7 @@ VERBS: dict[str, Verb] = {
     "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
     "check": Verb("lift.keeping", "CheckConfig", "check", "is an artefact still what was written"),
     "store": Verb("lift.keeping", "StoreConfig", "store", "what is in a STORE; merge several; tidy one"),
+    "export": Verb("lift.exporting", "ExportConfig", "export", "RUN -> ONNX file or transformers folder"),
 }
 
 

@@ -13,10 +13,23 @@ from torch import Tensor, nn
 from lift.console import note
 from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
+from lift.image import ImageEncoder, apply_tuning, build_encoder
 from lift.store import EmbeddingStore
 from lift.text import TextTower, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
 from lift.training.config import TrainConfig
+
+
+def new_encoder(config: TrainConfig, image_size: int, dim: int) -> ImageEncoder:
+    """The image encoder as training begins: its weights, and what of them is frozen."""
+    encoder = build_encoder(
+        config.image_encoder or "",
+        image_size=image_size,
+        dim=dim,
+        head=config.head or "mlp",
+        pooling=config.image_pooling,
+    )
+    return apply_tuning(encoder, config.tune or "full").to(config.device)
 
 
 class Arm(Protocol):

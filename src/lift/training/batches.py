@@ -14,6 +14,7 @@ from torch import Tensor
 from lift.data import Dataset
 from lift.data.sampling import TextTable, epoch_order, random_crop
 from lift.training.config import TrainConfig
+from lift.training.features import Features
 
 
 class Batch(NamedTuple):
@@ -24,9 +25,16 @@ class Batch(NamedTuple):
 
 
 def batch_maker(
-    dataset: Dataset, numbers: np.ndarray, table: TextTable, config: TrainConfig
+    dataset: Dataset,
+    numbers: np.ndarray,
+    table: TextTable,
+    config: TrainConfig,
+    features: Features | None = None,
 ) -> Callable[[int], Batch]:
-    """A pure function from the step to its batch: resuming needs no more than the number of the step."""
+    """A pure function from the step to its batch: resuming needs no more than the number of the step.
+
+    With `features` a batch holds the frozen body's vectors (B, W) in place of crops.
+    """
     size = config.batch_size or 0
     per_epoch = len(numbers) // size
     order: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -38,6 +46,8 @@ def batch_maker(
             order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.of_epoch(config.seed, epoch)
         permutation, texts = order[epoch]
         rows = permutation[position * size : (position + 1) * size]
+        if features is not None:
+            return Batch(features.rows(numbers[rows]).to(config.device), texts[rows])
         pixels = torch.from_numpy(dataset.pixels[numbers[rows]])
         images = random_crop(pixels, config.seed, step, scale=(config.min_crop or 1.0, 1.0), flip=config.flip)
         return Batch(images.to(config.device), texts[rows])

@@ -12,7 +12,7 @@ import torch
 from lift.artefact import digest
 from lift.device import check_device
 from lift.errors import LiftError
-from lift.image import encoder_shape
+from lift.image import HEADS, BackboneShape, check_tune, encoder_shape
 from lift.losses import LOSSES
 
 #: Smallest first. Batch and learning rate of `paper-b16` are those of arXiv 2506.04209; the others are ours.
@@ -71,6 +71,8 @@ LEAST = {
     "seed": 0,
 }
 
+USUAL = {"tune": "full", "head": "mlp", "image_pooling": "mean", "layer_decay": 1.0}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -94,7 +96,20 @@ class TrainConfig:
     loss: str = "contrastive"
     """contrastive, cosine (lift only) or sigmoid."""
     image_encoder: str | None = None
-    """One of lift.image.IMAGE_ENCODERS, for instance vit-mini-conv."""
+    """A ViT from scratch, for instance vit-mini-conv (see lift.image.IMAGE_ENCODERS), or a pre-trained backbone: the
+    folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model."""
+    tune: str | None = None
+    """What is trained: full, head, last:K (K blocks and what follows), lora:R (low-rank additions of rank R), or
+    ridge (a linear head in closed form; loss, epochs and batch size have no say). Default: full from scratch, head
+    for a pre-trained backbone."""
+    head: str | None = None
+    """Map from the image encoder's vector into the text space: mlp (default), linear, or mlp-norm."""
+    image_pooling: Literal["mean", "cls", "pooler"] = "mean"
+    """Pre-trained backbones: mean of the patch tokens, the class token, or the backbone's own pooling."""
+    layer_decay: float = 1.0
+    """Factor on the learning rate per block, from the head down to the pixels; 0.75 for a pre-trained backbone."""
+    features: Path | None = None
+    """Folder that keeps a frozen backbone's vectors, to share them between runs (default: inside the RUN)."""
     epochs: int | None = None
     """Passes over the training photos; each pass uses the next caption of every photo."""
     batch_size: int | None = None
@@ -142,6 +157,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """Fill what is None from the preset and check what was given; LiftError names the mistake."""
     if config.preset not in PRESETS:
         raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
+    cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
     config = replace(config, **missing, name=config.name or config.out.resolve().name)
     if config.loss not in LOSSES:
@@ -151,7 +167,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
             "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
             "use --loss contrastive or --loss sigmoid with --method clip",
         )
-    shape = encoder_shape(config.image_encoder or "")
+    config = resolve_encoder(config, cropped)
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
     for field, least in LEAST.items():
         value = getattr(config, field)
         if value is not None and value < least:
@@ -173,6 +190,34 @@ def resolve(config: TrainConfig) -> TrainConfig:
     return config
 
 
+def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
+    """Fill and check what belongs to the image encoder; `cropped`: the user chose min_crop himself."""
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
+    pretrained = isinstance(shape, BackboneShape)
+    tune = config.tune or ("head" if pretrained else "full")
+    kind, _ = check_tune(tune, shape.depth)
+    if config.image_pooling != "mean" and not pretrained:
+        raise LiftError(
+            f"--image-pooling is {config.image_pooling}, but the encoders from scratch know the mean alone",
+            "leave --image-pooling away",
+        )
+    if not 0 < config.layer_decay <= 1:
+        raise LiftError(f"--layer-decay is {config.layer_decay}", "give a factor above 0 and up to 1")
+    if config.head is not None and config.head not in HEADS:
+        raise LiftError(f"there is no head {config.head!r}", f"known: {', '.join(HEADS)}")
+    if kind == "ridge":
+        if config.method != "lift" or config.head not in (None, "linear"):
+            raise LiftError(
+                "--tune ridge solves for a linear map onto fixed text vectors",
+                "leave --head away, and use --method lift",
+            )
+        # One look at the whole photo, nothing learnt by steps: what would not be used is not recorded.
+        return replace(config, tune=tune, head="linear", loss="ridge", min_crop=1.0, flip=False)
+    if kind == "head" and pretrained and not cropped:
+        config = replace(config, min_crop=1.0)  # so that every photo passes the frozen backbone only once
+    return replace(config, tune=tune, head=config.head or "mlp")
+
+
 def request_of(config: TrainConfig, dataset_id: str, store: dict[str, Any]) -> dict[str, Any]:
     """What decides the weights: two runs of equal request are the same run. `store` is the STORE's manifest."""
     fields = asdict(config)
@@ -185,8 +230,15 @@ def request_of(config: TrainConfig, dataset_id: str, store: dict[str, Any]) -> d
         "checkpoint_minutes",
         "checkpoint_steps",
         "device",
+        "features",
     ):
         fields.pop(name)
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
+    if isinstance(shape, BackboneShape):
+        fields["backbone"] = shape.weights
+    for name, usual in USUAL.items():  # so that a run begun before these options existed stays the same run
+        if fields[name] == usual:
+            fields.pop(name)
     vectors = digest([shard["sha256"] for shard in store["shards"]]) if config.method == "lift" else None
     return {
         **fields,

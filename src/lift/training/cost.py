@@ -14,20 +14,27 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lift.image import ImageEncoder
+from lift.image import ImageEncoder, apply_tuning
 from lift.losses import LOSSES
 from lift.text import TextTower
 
 
 @lru_cache(maxsize=1024)
 def _meta_flops(
-    image: tuple[Any, ...], batch: int, loss: str, text: tuple[Any, ...] | None, length: int
+    image: tuple[Any, ...],
+    batch: int,
+    loss: str,
+    text: tuple[Any, ...] | None,
+    length: int,
+    trained: tuple[str, str, bool] = ("mlp", "full", False),
 ) -> int:
+    """`trained`: the encoder's head, what is tuned, and whether the body's vectors are at hand."""
     shape, image_size, dim = image
     # The meta device computes nothing, and attention there is made of products that the counter sees;
     # on a CPU it would count fused attention as zero.
     with torch.device("meta"):
-        encoder = ImageEncoder(shape, image_size=image_size, dim=dim)
+        head, tune, kept = trained
+        encoder = apply_tuning(ImageEncoder(shape, image_size=image_size, dim=dim, head=head), tune)
         images = torch.empty(batch, 3, image_size, image_size)
         numbers = torch.zeros(batch, dtype=torch.int64)
         scale, bias = torch.empty(()), torch.empty(())
@@ -41,7 +48,8 @@ def _meta_flops(
             torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
         ):
             features = tower(ids) if tower is not None else torch.empty(batch, dim)
-            LOSSES[loss].function(encoder(images), features, numbers, scale, bias).backward()
+            pooled = torch.empty(batch, shape.width) if kept else encoder.pooled(images)
+            LOSSES[loss].function(encoder.from_pooled(pooled), features, numbers, scale, bias).backward()
     return counter.get_total_flops()
 
 
@@ -51,25 +59,41 @@ def step_flops(
     loss: str,
     tower: TextTower | None,
     texts: Sequence[tuple[int, int]] = (),
+    *,
+    kept: bool = False,
 ) -> int:
     """FLOPs of one forward and backward pass; with a text tower, `texts` are its (texts, tokens per text) buckets.
+
+    Nothing flows back into frozen parts; with `kept` the frozen body is not even computed.
 
     The count is a polynomial of second degree in the length (attention is the square), so three counted lengths
     give all others exactly; counting each of a run's many lengths would take longer than some runs. A text costs
     the same in any bucket of its length, so a step in buckets costs the mean of whole steps of these lengths.
     """
     image = (encoder.shape, encoder.image_size, encoder.dim)
+    trained = (encoder.head_name, encoder.tune, kept)
     if tower is None:
-        return _meta_flops(image, batch, loss, None, 0)
+        return _meta_flops(image, batch, loss, None, 0, trained)
     settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
     text = (tower.tokenizer, tuple(settings.items()))
-    at4, at6, at8 = (_meta_flops(image, batch, loss, text, known) for known in (4, 6, 8))
+    at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained) for known in (4, 6, 8))
     total = Fraction(0)
     for count, length in texts:
         x = Fraction(length - 4, 2)  # Newton's form for equal steps
         whole = at4 + x * (at6 - at4) + x * (x - 1) / 2 * (at8 - 2 * at6 + at4)
         total += Fraction(count, batch) * whole
     return int(total)
+
+
+def body_flops(encoder: ImageEncoder, photos: int) -> int:
+    """FLOPs of the body's forward pass over `photos`."""
+    with torch.device("meta"):
+        body = ImageEncoder(encoder.shape, image_size=encoder.image_size, dim=1, head="linear")
+        images = torch.empty(1, 3, encoder.image_size, encoder.image_size)
+        math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+        with FlopCounterMode(display=False) as counter, math, torch.no_grad():
+            body.pooled(images)
+    return counter.get_total_flops() * photos
 
 
 def reset_peak_memory(device: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from lift.artefact import digest, sha256_file, write_json
 from lift.checkpoint import save_tensors
 from lift.console import say
 from lift.data import Dataset
-from lift.image import ImageEncoder
+from lift.image import BackboneShape, ImageEncoder, merge_lora
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, Scalars
 from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
 from lift.training.plots import plot_log
+from lift.training.state import forget_progress
 
 
 def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
@@ -30,6 +30,14 @@ def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
     for name, value in entry.items():
         if name != "step":
             board.add_scalar(name if "/" in name else f"train/{name}", value, entry["step"])
+
+
+def backbone_of(encoder: ImageEncoder) -> dict[str, str] | None:
+    """What run.json tells of a pre-trained backbone: family, where it came from, hash of its files."""
+    shape = encoder.shape
+    if not isinstance(shape, BackboneShape):
+        return None
+    return {"family": shape.family, "source": shape.source, "weights": shape.weights}
 
 
 def finish(
@@ -42,10 +50,16 @@ def finish(
     steps: int,
     cost: dict[str, Any],
     validation: dict[str, float],
+    samples: int | None = None,
 ) -> None:
-    """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN."""
+    """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN.
+
+    Low-rank additions are merged into the weights. `samples`: photos seen, where not steps times batch size.
+    """
     encoder, scalars = modules["image"], modules["scalars"]
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
+    trained = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
+    merge_lora(encoder)
     weights = {name: module.state_dict() for name, module in modules.items()}
     if config.method == "lift" and store.conditioning is not None:  # queries must go the same way
         fitted = store.conditioning
@@ -81,16 +95,17 @@ def finish(
         "dataset": {"name": dataset.name, "id": dataset.id},
         "fingerprint": arm.fingerprint.asdict(),
         "checkpoint": {"id": digest(sums), "sha256": {**sums, "checkpoint.json": sha256_file(settings_file)}},
-        "parameters": {"image": counts["image"], "text": counts.get("text", 0)},
+        "parameters": {"image": counts["image"], "text": counts.get("text", 0), "image_trained": trained},
+        "backbone": backbone_of(encoder),
         "steps": steps,
-        "samples_seen": steps * (config.batch_size or 0),
+        "samples_seen": steps * (config.batch_size or 0) if samples is None else samples,
         "cost": {**cost, "offline_text": offline},
         "validation": validation,
         "versions": versions(),
         "machine": machine(),
     }
     write_json(config.out / "run.json", manifest)
-    shutil.rmtree(config.out / "resume", ignore_errors=True)
+    forget_progress(config.out)
     found = validation.get("val/text_to_image/recall@10")
     say(
         f"{config.out}: {steps:,} steps, {manifest['samples_seen']:,} samples in {cost['seconds']:.0f} s "

@@ -19,14 +19,16 @@ from lift.image import ImageEncoder, encoder_shape
 from lift.losses import LOSSES, MAX_LOGIT_SCALE
 from lift.model import Model
 from lift.store import EmbeddingStore
-from lift.training.arms import Arm, ClipArm, LiftArm, Scalars
+from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
 from lift.training.batches import ahead, batch_maker
+from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig, request_of, resolve
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
+from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
 from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
 from lift.training.state import load_state, open_run, save_state, trim_log
-from lift.training.validation import validate, validation_photos
+from lift.training.validation import seen_photos, validate, validation_photos
 
 LOG_EVERY = 10
 
@@ -44,7 +46,7 @@ def train(config: TrainConfig) -> Model:
     deterministic = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        run_steps(config, dataset, store)
+        (solve if config.tune == "ridge" else run_steps)(config, dataset, store)
     finally:
         torch.use_deterministic_algorithms(deterministic)
     return Model.load(config.out, device=config.device)
@@ -54,6 +56,8 @@ def training_photos(dataset: Dataset, config: TrainConfig) -> np.ndarray:
     """Row numbers of the training photos that have a text; LiftError when they do not fill one batch."""
     numbers = dataset.split(config.train_split)
     usable = np.array([n for n in numbers if dataset.rows[n].texts], dtype=np.int64)
+    if config.tune == "ridge" and len(usable) >= LEAST_PHOTOS:  # it knows no batches
+        return usable
     if len(usable) < (config.batch_size or 0):
         raise LiftError(
             f"{len(usable)} training photos with texts are fewer than one batch of {config.batch_size}",
@@ -67,8 +71,9 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
     numbers = training_photos(dataset, config)
     if config.validations:
         validation_photos(dataset, config)
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
     with torch.device("meta"):
-        ImageEncoder(encoder_shape(config.image_encoder or ""), image_size=dataset.image_size, dim=store.dim)
+        ImageEncoder(shape, image_size=dataset.image_size, dim=store.dim)
     if config.method == "lift":
         store.rows(distinct_texts([dataset.rows[n] for n in numbers]))
     dataset.check()
@@ -91,11 +96,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
 
     # One seed, the image tower first: LIFT and CLIP start from the same image weights.
     torch.manual_seed(config.seed)
-    shape = encoder_shape(config.image_encoder)
-    encoder = ImageEncoder(shape, image_size=dataset.image_size, dim=store.dim).to(config.device)
+    encoder = new_encoder(config, dataset.image_size, store.dim)
+    kept = keep_features(encoder, dataset, seen_photos(dataset, numbers, config), config)
+    encode = encoder if kept is None else encoder.from_pooled
     arm: Arm
     if config.method == "clip":
-        arm = ClipArm(rows, config, dim=store.dim, depth=shape.depth)
+        arm = ClipArm(rows, config, dim=store.dim, depth=encoder.shape.depth)
     else:
         arm = LiftArm(store, rows, config.device)
     loss = LOSSES[config.loss]
@@ -108,7 +114,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     optimiser = make_optimiser(modules, config)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
-    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config)
+    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept)
     per_epoch = len(rows) // config.batch_size
     steps = per_epoch * config.epochs
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
@@ -136,9 +142,9 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["lr_scale"]
             with autocast(config):
-                image_features = encoder(batch.images)
+                image_features = encode(batch.images)
                 text_features = arm.text_features(batch.texts)
             ids = torch.from_numpy(batch.texts).to(config.device)
             value = loss.function(image_features, text_features, ids, scalars.log_scale.exp(), scalars.bias)
@@ -151,7 +157,8 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             with torch.no_grad():
                 scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
-            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, arm.computed(batch.texts))
+            texts, at_hand = arm.computed(batch.texts), kept is not None
+            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, texts, kept=at_hand)
             began += time.perf_counter() - paused
 
             done = step + 1
@@ -168,7 +175,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 }
             if done in validate_at:
                 paused = time.perf_counter()
-                latest = validate(encoder, arm, dataset, config, done)
+                latest = validate(encoder, arm, dataset, config, done, kept)
                 entry |= latest
                 began += time.perf_counter() - paused  # the cost of a run is its training
             if entry:
@@ -199,10 +206,11 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         store,
         steps=steps,
         cost={
-            "seconds": round(seconds, 2),
+            "seconds": round(seconds + (kept.seconds if kept is not None else 0), 2),
             "samples_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
             "flops_per_sample": flops / (steps * config.batch_size),
-            "flops_total": flops,
+            "flops_total": flops + (kept.flops if kept is not None else 0),
+            **({"frozen_features": kept.cost} if kept is not None else {}),
             "peak_memory_bytes": max(facts["memory"], peak_memory(config.device)),
         },
         validation=latest,

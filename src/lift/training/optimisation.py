@@ -8,7 +8,11 @@ import torch
 from torch import nn
 
 from lift.errors import LiftError
+from lift.image import ImageEncoder
 from lift.training.config import TrainConfig
+
+#: Parts of names of parameters with two or more axes that are no matrices: positions, tokens, ConvNeXt V2's gains.
+UNDECAYED = ("position", "token", "class_embedding", ".grn.", "probe")
 
 
 def diverged(step: int) -> LiftError:
@@ -28,15 +32,26 @@ def learning_rate(step: int, steps: int, *, peak: float, warmup: int) -> float:
 
 
 def make_optimiser(modules: dict[str, nn.Module], config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW as CLIP and LIFT set it (β 0.9 / 0.98, eps 1e-6); decay on matrices only."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+    """AdamW as CLIP and LIFT set it (β 0.9 / 0.98, eps 1e-6); decay on matrices only.
+
+    With layer_decay the image encoder's parameters of depth L below its head have `lr_scale` layer_decay^L
+    (BEiT, arXiv 2106.08254); without it there are two groups, decayed and free.
+    """
+    decayed: dict[float, list[nn.Parameter]] = {1.0: []}
+    free: dict[float, list[nn.Parameter]] = {1.0: []}
     for module in modules.values():
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
-                matrix = parameter.ndim >= 2 and name not in ("positions", "tokens.weight")
-                (decayed if matrix else free).append(parameter)
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+                scale = 1.0
+                if isinstance(module, ImageEncoder):
+                    scale = config.layer_decay ** (module.shape.depth + 1 - module.level_of(name))
+                matrix = parameter.ndim >= 2 and not any(part in name for part in UNDECAYED)
+                (decayed if matrix else free).setdefault(scale, []).append(parameter)
+    groups = [
+        {"params": found, "weight_decay": decay, "lr_scale": scale}
+        for kind, decay in ((decayed, config.weight_decay), (free, 0.0))
+        for scale, found in kind.items()
+    ]
     return torch.optim.AdamW(groups, lr=config.lr or 0.0, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 

@@ -33,9 +33,7 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
                 "give another --out, or add --overwrite to replace it",
             )
         if (out / "run.json").is_file():
-            shutil.rmtree(
-                out / "resume", ignore_errors=True
-            )  # left by a kill after the last file was written
+            forget_progress(out)  # left by a kill after the last file was written
             return "done"
         return "resume"
     if out.exists() and any(not entry.name.endswith(".partial") for entry in out.iterdir()):
@@ -45,6 +43,18 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
     out.mkdir(parents=True, exist_ok=True)
     write_json(marker, request)
     return "new"
+
+
+def forget_progress(out: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    shutil.rmtree(out / "resume", ignore_errors=True)
+    shutil.rmtree(out / "features", ignore_errors=True)
+
+
+def learnt(module: nn.Module) -> dict[str, Tensor]:
+    """Tensors of a module without its frozen parameters: those are as they were when the run began."""
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 
 def save_state(
@@ -59,7 +69,7 @@ def save_state(
     for number, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
             moments[f"{number}.{name}"] = value
-    groups = {name: module.state_dict() for name, module in modules.items()}
+    groups = {name: learnt(module) for name, module in modules.items()}
     save_tensors(
         out / "resume" / f"step-{step:09d}", {**groups, "optimiser": moments}, {"step": step, **facts}
     )
@@ -76,7 +86,7 @@ def load_state(
         return None
     groups, facts = load_tensors(saved[-1])
     for name, module in modules.items():
-        module.load_state_dict(groups[name])
+        module.load_state_dict({**module.state_dict(), **groups[name]})
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in groups["optimiser"].items():
         number, name = key.split(".", 1)

@@ -11,6 +11,7 @@ from lift.image import ImageEncoder
 from lift.metrics import recall_at_k
 from lift.training.arms import Arm
 from lift.training.config import TrainConfig
+from lift.training.features import Features
 from lift.training.optimisation import autocast, diverged
 
 VALIDATION_PHOTOS = 1000
@@ -28,12 +29,23 @@ def validation_photos(dataset: Dataset, config: TrainConfig) -> np.ndarray:
     return usable[:VALIDATION_PHOTOS]
 
 
+def seen_photos(dataset: Dataset, numbers: np.ndarray, config: TrainConfig) -> np.ndarray:
+    """Row numbers of all photos that a run looks at: the training photos `numbers`, and those to validate on."""
+    return np.concatenate([numbers, validation_photos(dataset, config)]) if config.validations else numbers
+
+
 def validate(
-    encoder: ImageEncoder, arm: Arm, dataset: Dataset, config: TrainConfig, step: int
+    encoder: ImageEncoder,
+    arm: Arm,
+    dataset: Dataset,
+    config: TrainConfig,
+    step: int,
+    kept: Features | None = None,
 ) -> dict[str, float]:
     """Five-caption retrieval on at most 1,000 photos of the validation split: recall in percent.
 
-    Short captions, as in `lift evaluate`; a photo that has none takes its long ones.
+    Short captions, as in `lift evaluate`; a photo that has none takes its long ones. `kept`: vectors of the frozen
+    body, so that only the head is computed.
     """
     numbers = validation_photos(dataset, config)
     captions = [(dataset.rows[n].captions or dataset.rows[n].texts)[:5] for n in numbers]
@@ -42,6 +54,10 @@ def validate(
     features = []
     with torch.inference_mode(), autocast(config):
         for start in range(0, len(numbers), 256):
+            if kept is not None:
+                pooled = kept.rows(numbers[start : start + 256]).to(config.device)
+                features.append(encoder.from_pooled(pooled).float().cpu())
+                continue
             pixels = torch.from_numpy(dataset.pixels[numbers[start : start + 256]]).to(config.device)
             features.append(encoder(pixels.permute(0, 3, 1, 2).float().div_(255)).float().cpu())
     images = torch.cat(features)

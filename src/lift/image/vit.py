@@ -1,16 +1,11 @@
-"""Image encoders: a ViT with mean pooling and an MLP head into the text space (LIFT, arXiv 2506.04209, §3)."""
+"""The parts of the ViTs that are trained from scratch, and their known sizes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
-
-from lift.errors import LiftError
 
 MEAN, STD = (0.4815, 0.4578, 0.4082), (0.2686, 0.2613, 0.2758)  # of web photos, as CLIP uses
 
@@ -41,13 +36,6 @@ IMAGE_ENCODERS: dict[str, ViTShape] = {
     "vit-b16": ViTShape(768, 12, 12, 16),
     "vit-l16": ViTShape(1024, 24, 16, 16),
 }
-
-
-def encoder_shape(name: str) -> ViTShape:
-    """The shape of a known encoder; LiftError lists the known ones."""
-    if name not in IMAGE_ENCODERS:
-        raise LiftError(f"there is no image encoder {name!r}", f"known: {', '.join(IMAGE_ENCODERS)}")
-    return IMAGE_ENCODERS[name]
 
 
 class Attention(nn.Module):
@@ -102,54 +90,3 @@ def conv_stem(width: int, patch: int, *, deep: bool = False) -> nn.Sequential:
             ]
             channels = wide
     return nn.Sequential(*layers, nn.Conv2d(channels, width, 1))
-
-
-class ImageEncoder(nn.Module):
-    """ViT, mean of the patch tokens, head Linear-GELU-Linear, unit length. Normalises the pixels itself."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, shape: ViTShape, *, image_size: int, dim: int) -> None:
-        """`image_size` in pixels (a multiple of the patch), `dim` = length of the text vectors."""
-        super().__init__()
-        if image_size % shape.patch:
-            raise LiftError(
-                f"an image size of {image_size} px is no multiple of the patch of {shape.patch} px",
-                f"ingest with --size {max(1, round(image_size / shape.patch)) * shape.patch}, "
-                "or choose another encoder",
-            )
-        self.shape, self.image_size, self.dim = shape, image_size, dim
-        side = image_size // shape.patch
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
-        self.stem: nn.Module
-        if shape.stem in ("conv", "deep"):
-            self.stem = conv_stem(shape.width, shape.patch, deep=shape.stem == "deep")
-        else:
-            self.stem = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
-        self.positions = nn.Parameter(torch.randn(side * side, shape.width) * 0.02)
-        self.blocks = nn.ModuleList([Block(shape.width, shape.heads) for _ in range(shape.depth)])
-        self.norm = nn.LayerNorm(shape.width)
-        self.head = nn.Sequential(nn.Linear(shape.width, dim), nn.GELU(), nn.Linear(dim, dim))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What `from_settings` needs to build the same encoder."""
-        return {"shape": asdict(self.shape), "image_size": self.image_size, "dim": self.dim}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> ImageEncoder:
-        """The inverse of `settings`."""
-        return cls(ViTShape(**settings["shape"]), image_size=settings["image_size"], dim=settings["dim"])
-
-    def patch_features(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T W"]:
-        """Token states after the last norm; images in 0..1."""
-        x = self.stem((images - self.mean) / self.std).flatten(2).transpose(1, 2) + self.positions
-        for block in self.blocks:
-            x = block(x)
-        return self.norm(x)
-
-    def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B D"]:
-        """Unit vectors of images in 0..1."""
-        return F.normalize(self.head(self.patch_features(images).mean(1)).float(), dim=-1)
