@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+from text_sections import embed_section, exam_section, kills_section, proof_section, store_section, table
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -20,12 +21,6 @@ SHOWN = (
     ("pairs", "pair_accuracy/all", "pairs, all"),
     ("verification", "auroc", "verification, AUROC"),
 )
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, numbers to the right."""
-    line = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
-    return line + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def cell(metric: dict[str, Any] | None) -> str:
@@ -198,120 +193,6 @@ def speed_section(made: dict[str, Any]) -> list[str]:
     ]
 
 
-STORE_ROWS = (
-    ("bytes_per_row", "bytes a row, texts included"),
-    ("write_rows_per_second", "written, rows/s"),
-    ("write_rows_per_cpu_second", "written, rows per second of processor time"),
-    ("open_ms", "opened, ms"),
-    ("rows_per_second_by_row", "1,024 random rows, rows/s"),
-    ("rows_per_cpu_second_by_row", "1,024 random rows, rows per second of processor time"),
-    ("rows_per_second_by_text", "1,024 random texts, rows/s"),
-    ("rows_per_cpu_second_by_text", "1,024 random texts, rows per second of processor time"),
-    ("memory_bytes", "memory added by reading, MB"),
-)
-
-
-def _plain(value: float) -> str:
-    """A number without an exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def store_section(made: dict[str, Any]) -> list[str]:
-    """The STORE beside Parquet and Lance."""
-    lines = ["## The STORE beside list<float32> Parquet (row groups of 100) and Lance", ""]
-    for shape, kinds in made["shapes"].items():
-        lift = kinds["lift"]
-        lines += [
-            f"{shape}; vectors and keys take {lift['vectors_and_keys_over_raw_float16']:.3f} of raw float16, texts "
-            f"{lift['texts_per_row']:.1f} bytes a row. Parquet: {kinds['parquet']['rows']:,} rows.",
-            "",
-        ]
-        rows = []
-        for key, label in STORE_ROWS:
-            scale = 1e6 if key == "memory_bytes" else 1
-            cells = [
-                _plain(kinds[k][key] / scale) if key in kinds[k] else "–"
-                for k in ("lift", "parquet", "lance")
-            ]
-            ratios = [
-                f"{kinds[r][key]:.2f}" if key in kinds[r] else "–"
-                for r in ("lift_over_parquet", "lift_over_lance")
-            ]
-            rows.append([label, *cells, *ratios])
-        lines += [*table(["", "lift", "Parquet", "Lance", "lift/Parquet", "lift/Lance"], rows), ""]
-    load = made["machine"]["load"][0]
-    return [*lines, f"Load average at the end {load:.1f}: compare ratios. Versions {made['versions']}.", ""]
-
-
-def kills_section(made: dict[str, Any]) -> list[str]:
-    """What 200 kills did to STOREs."""
-    rows = [
-        [key.replace("_", " "), str(made[key])]
-        for key in made
-        if key.startswith(("rows_", "stores", "faults", "earlier"))
-    ]
-    return [f"## `lift embed` killed {made['kills']} times at random moments", "", *table(["", ""], rows), ""]
-
-
-def embed_section(made: dict[str, Any]) -> list[str]:
-    """Ratio of each arm to SentenceTransformer on the same list."""
-    lines = ["## Text vectors: the built-in encoder against `SentenceTransformer.encode(batch_size=32)`", ""]
-    for kind, found in made["lists"].items():
-        rounds = made["settings"]["rounds"]
-        lines += [
-            f"{found['texts']:,} {kind} texts of {found['tokens_mean']:.0f} tokens, {rounds} rounds in turn, "
-            f"{made['settings']['threads']} thread(s), load average {found['load_average'][0]:.0f}; tokenising is "
-            f"{found['tokenising_share_of_bf16_cpu']:.1%} of the bf16 time:",
-            "",
-        ]
-        rows = []
-        for name, arm in found["arms"].items():
-            cells = [f"{median(arm[f'texts_per_second_{clock}']):.0f}" for clock in ("cpu", "wall")]
-            cells += [f"{arm[f'ratio_{clock}_median']:.2f}" for clock in ("cpu", "wall")]
-            rows.append([name, *cells, f"{arm['min_cosine']:.5f}"])
-        header = ["", "texts per CPU second", "texts/s", "ratio, CPU", "ratio, clock", "lowest cosine"]
-        lines += [*table(header, rows), ""]
-    settings = ", ".join(f"{key} {value}" for key, value in made["settings"].items())
-    lines += [
-        "On a busy machine read the CPU times: a turn may get more of the cores than the next.",
-        "",
-        f"Settings: {settings}. Machine {made['machine']}, versions {made['versions']}.",
-        "",
-    ]
-    return lines
-
-
-def exam_section(made: dict[str, Any]) -> list[str]:
-    """Lights of `lift exam` by set, the first encoder of each."""
-    sets = {name: one["encoders"][0] for name, one in made["sets"].items()}
-    titles = {key: light["title"] for one in sets.values() for key, light in one["lights"].items()}
-    signs = {"green": "●", "yellow": "▲", "red": "■", "grey": "○"}
-    rows = []
-    for key, title in titles.items():
-        cells = []
-        for one in sets.values():
-            light = one["lights"].get(key)
-            if light is None or light["value"] is None:
-                cells.append("○")
-                continue
-            interval = "" if light["low"] is None else f" ({light['low']:.3g}–{light['high']:.3g})"
-            unit = f" {light['unit']}" if light["unit"] else ""
-            cells.append(f"{signs[light['colour']]} {light['value']:.3g}{unit}{interval}")
-        rows.append([title, *cells])
-    score = [
-        f"{s['value']:.1f} ({s['low']:.1f}–{s['high']:.1f})" for s in (one["score"] for one in sets.values())
-    ]
-    first = next(iter(sets.values()))
-    return [
-        f"## `lift exam` of {first['name']}",
-        "",
-        f"● green, ▲ yellow, ■ red, ○ not measured; 95 % interval; planned batch {made['batch_size']:,}.",
-        "",
-        *table(["", *sets], [*rows, ["**score, 0 to 100**", *score]]),
-        "",
-    ]
-
-
 def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
     """The short table of the README."""
     lines = []
@@ -323,6 +204,38 @@ def readme_lines(arms: dict[str, dict[str, Any]]) -> list[str]:
         ]
         lines += [*table(["", *names], arms_rows(made, SHOWN[1:2] + SHOWN[3:])), ""]
     return lines
+
+
+def frozen_section(made: dict[str, Any]) -> list[str]:
+    """What computing a frozen backbone's vectors once saves, by epochs."""
+    rows = [[epochs, f"1/{ratio:.1f}"] for epochs, ratio in made["ratio_by_epochs"].items()]
+    return [
+        "## Training a head on a frozen backbone: vectors computed once against in every step",
+        "",
+        f"DINOv2-small's shape with random weights at 64 px; time of a run by its epochs, from {len(made['rounds'])} "
+        "rounds in turn.",
+        "",
+        *table(["epochs", "time, once / every step"], rows),
+        "",
+    ]
+
+
+def scenes_section(made: dict[str, Any]) -> list[str]:
+    """Speed of the drawn scenes, as measured."""
+    return ["## `lift scenes`", "", "```json", json.dumps(made, indent=1), "```", ""]
+
+
+SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "step_cost": step_section,
+    "training_speed": speed_section,
+    "frozen_features": frozen_section,
+    "embed_speed": embed_section,
+    "store_speed": store_section,
+    "embed_kills": kills_section,
+    "exam_lights": exam_section,
+    "exam_proof": proof_section,
+    "scenes_speed": scenes_section,
+}
 
 
 def main() -> None:
@@ -339,20 +252,9 @@ def main() -> None:
     arms = {title: found[name] for name, title in SETS.items() if name in found}
     for title, made in arms.items():
         lines += arms_section(title, made)
-    if "step_cost" in found:
-        lines += step_section(found["step_cost"])
-    if "training_speed" in found:
-        lines += speed_section(found["training_speed"])
-    if "embed_speed" in found:
-        lines += embed_section(found["embed_speed"])
-    if "exam_lights" in found:
-        lines += exam_section(found["exam_lights"])
-    if "scenes_speed" in found:
-        lines += ["## `lift scenes`", "", "```json", json.dumps(found["scenes_speed"], indent=1), "```", ""]
-    if "store_speed" in found:
-        lines += store_section(found["store_speed"])
-    if "embed_kills" in found:
-        lines += kills_section(found["embed_kills"])
+    for name, section in SECTIONS.items():
+        if name in found:
+            lines += section(found[name])
     (HERE / "RESULTS.md").write_text("\n".join(lines), "utf-8")
     short = "\n".join(readme_lines(arms)).rstrip()
     text = README.read_text("utf-8")
