@@ -26,6 +26,7 @@ VERB_OF = {
     "query": "distill-query",
     "exam": "exam",
     "export": "export",
+    "cost": "cost",
 }
 
 #: What the readers of a manifest rely on; a dot goes one level down.

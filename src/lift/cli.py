@@ -41,6 +41,9 @@ VERBS: dict[str, Verb] = {
     "train": Verb(
         "lift.training", "TrainConfig", "train", "DATASET + STORE -> RUN with a trained image encoder"
     ),
+    "cost": Verb(
+        "lift.costing", "CostConfig", "cost", "what LIFT and CLIP cost, and when the text pass has paid"
+    ),
     "evaluate": Verb(
         "lift.evaluation", "EvaluateConfig", "evaluate", "RUN + DATASET -> results with intervals"
     ),

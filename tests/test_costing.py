@@ -1,0 +1,96 @@
+"""cost: counted FLOPs against the formula, the break-even point by hand, timed steps of both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lift.costing import CostConfig, cost
+from lift.costing.counting import StepSize, break_even, counted_flops, worked_out_flops
+from lift.errors import LiftError
+from lift.store import EmbeddingStore
+
+
+@pytest.mark.parametrize("tokens", [0, 32, 77, 256])
+@pytest.mark.parametrize(
+    "size",
+    [StepSize("vit-b16", 224, 32, 768, 512), StepSize("vit-mini", 64, 64, 384, 128)],
+    ids=["vit-b16", "vit-mini"],
+)
+def test_counted_flops_are_those_worked_out_within_one_percent(size: StepSize, tokens: int) -> None:
+    assert counted_flops(size, tokens) == pytest.approx(worked_out_flops(size, tokens), rel=0.01)
+
+
+def test_vit_b16_costs_what_the_literature_says() -> None:
+    # ViT-B/16 at 224 px: 17.6 GMAC forward (timm's table: 16.9 without attention's products); the head adds 1.2 M.
+    forward = counted_flops(StepSize("vit-b16", 224, 32, 768, 512), 0) / 3
+    assert 34e9 < forward < 36e9
+
+
+def test_break_even_by_hand() -> None:
+    assert break_even(100.0, 2.0, 4.0) == 50
+    assert break_even(100.0, 4.0, 4.0) is None
+
+
+def test_the_table_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = CostConfig(
+        out=tmp_path / "cost",
+        image_encoder="vit-nano",
+        size=32,
+        dim=64,
+        tokens=(16, 64),
+        photos=1000,
+        epochs=10,
+    )
+    content = cost(config)
+    first = content["rows"][0]
+    lift, clip = first["lift_flops_per_sample"], first["clip_flops_per_sample"]
+    assert first["offline"]["flops"] == 2 * 11e6 * 16 * 1000
+    assert first["break_even_epochs"] == pytest.approx(2 * 11e6 * 16 / (clip - lift))
+    assert first["lift_total_flops"] == pytest.approx(lift * 10_000 + first["offline"]["flops"])
+    assert first["saved_percent"] == pytest.approx(100 * (1 - lift / clip))
+    assert content["rows"][1]["clip_flops_per_sample"] > clip
+    assert (tmp_path / "cost" / "cost.png").stat().st_size > 5000
+    assert "paid after" in capsys.readouterr().out
+    assert cost(config) == json.loads((tmp_path / "cost" / "cost.json").read_text("utf-8"))
+    assert "already done" in capsys.readouterr().out
+
+
+def test_steps_of_both_are_timed_in_turn(tmp_path: Path) -> None:
+    content = cost(
+        CostConfig(
+            out=tmp_path / "cost",
+            image_encoder="vit-nano",
+            size=32,
+            dim=64,
+            batch_size=8,
+            tokens=(64,),
+            rounds=1,
+            threads=1,
+        )
+    )
+    [row] = content["rows"]
+    assert row["lift_samples_per_second"] > 0 and row["clip_samples_per_second"] > 0 and row["time_ratio"] > 0
+
+
+def test_the_text_pass_of_a_store(tiny_store: Path, tmp_path: Path) -> None:
+    content = cost(
+        CostConfig(
+            out=tmp_path / "cost", image_encoder="vit-nano", size=32, tokens=(16,), texts=str(tiny_store)
+        )
+    )
+    assert content["rows"][0]["offline"]["flops"] == EmbeddingStore(tiny_store).manifest["flops"]
+
+
+def test_what_cannot_work_is_said(tmp_path: Path) -> None:
+    for options, problem in (
+        ({"image_encoder": "vit-x"}, "no image encoder"),
+        ({"size": 100}, "no multiple of the patch"),
+        ({"tokens": (4,)}, "--tokens"),
+        ({"epochs": 0}, "--epochs is 0"),
+        ({"text_width": 100}, "--text-width is 100"),
+    ):
+        with pytest.raises(LiftError, match=problem):
+            cost(CostConfig(out=tmp_path / "cost", **options))  # type: ignore[arg-type]
