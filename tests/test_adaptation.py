@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import lift
 from conftest import train_tiny
@@ -17,10 +20,13 @@ from lift.data import Dataset, DatasetWriter, Row
 from lift.data.dataset import distinct_texts
 from lift.embedding import EmbedConfig, embed
 from lift.errors import LiftError
+from lift.exporting import ExportConfig, export
+from lift.fingerprint import PROBES, pack_probes
 from lift.indexing import IndexConfig, SearchConfig, index, search
 from lift.query_encoder import QueryEncoder
 from lift.store import EmbeddingStore
-from lift.text import MiniLM
+from lift.text import ConditionedEncoder, EncoderOptions, MiniLM, load_text_encoder
+from stores_by_hand import make_store
 
 WORDS = (
     ("red", "blue", "green", "old", "small"),
@@ -58,6 +64,12 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "store"
 
 
+@pytest.fixture(scope="module")
+def conditioned_run(tiny_dataset: Path, conditioned: Path) -> Path:
+    """A LIFT run on the conditioned STORE."""
+    return train_tiny(tiny_dataset, conditioned, tiny_dataset.parent / "conditioned-run", "lift")
+
+
 def test_conditioned_vectors_are_those_worked_out_from_the_plain_store(
     tiny_dataset: Path, tiny_store: Path, conditioned: Path
 ) -> None:
@@ -74,9 +86,9 @@ def test_conditioned_vectors_are_those_worked_out_from_the_plain_store(
 
 
 def test_a_run_takes_its_conditioning_along_to_the_queries(
-    tiny_dataset: Path, conditioned: Path, tmp_path: Path
+    tiny_dataset: Path, conditioned: Path, conditioned_run: Path, tmp_path: Path
 ) -> None:
-    run = train_tiny(tiny_dataset, conditioned, tmp_path / "run", "lift")
+    run = conditioned_run
     store = EmbeddingStore(conditioned)
     text = next(store.texts())
     conditioned_file = next(conditioned.glob("conditioning-*"))
@@ -142,12 +154,99 @@ def test_a_student_below_the_gate_is_not_written(sentences: Path, tmp_path: Path
 
 
 def test_a_query_encoder_of_another_space_is_refused(
-    sentences: Path, tiny_dataset: Path, conditioned: Path, tmp_path: Path
+    sentences: Path, conditioned_run: Path, tmp_path: Path
 ) -> None:
     distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", gate=0.0))
-    run = train_tiny(tiny_dataset, conditioned, tmp_path / "run", "lift")
     with pytest.raises(LiftError, match="stands in for minilm"):
-        lift.load(run, query_encoder=tmp_path / "query")
+        lift.load(conditioned_run, query_encoder=tmp_path / "query")
+
+
+def test_an_endpoint_whose_model_changed_is_no_longer_served(sentences: Path, tmp_path: Path) -> None:
+    made = distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", gate=0.0))
+    here = np.eye(2, 64, dtype=np.float32)
+    made.serves = replace(made.serves, options={PROBES: pack_probes(here)})
+    made.check_serves(made.serves)
+    with pytest.raises(LiftError, match="stands in for"):
+        made.check_serves(replace(made.serves, options={PROBES: pack_probes(here[::-1])}))
+
+
+def test_a_students_vectors_are_not_mixed_with_stored_ones(
+    sentences: Path, tiny_run: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    distill_query(DistillConfig(store=str(sentences), out=tmp_path / "query", gate=0.0))
+    model = lift.load(tiny_run, query_encoder=tmp_path / "query")
+    with pytest.raises(LiftError, match="are not those of the query encoder"):
+        model.encode_text(["a red circle", "a new sentence"], store=EmbeddingStore(tiny_store))
+    assert model.encode_text(["a red circle"]).shape == (1, 384)
+
+
+def test_what_is_asked_for_the_photos_was_not_learnt(
+    tiny_dataset: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    """A captions of a validation photo that the student knows would be found better than a new one."""
+    dataset, more = Dataset(tiny_dataset), tmp_path / "more"
+    with new_folder(more) as folder:
+        writer = DatasetWriter(folder, name="more", image_size=8, resize_mode="squash")
+        texts = [f"a {a} {b} near the {c}" for a in WORDS[0] for b in WORDS[1] for c in WORDS[2]]
+        writer.add(np.zeros((8, 8, 3), np.uint8), Row("0", texts, "train"))
+        writer.close(request={}, report={}, source="")
+    for data in (tiny_dataset, more):
+        store = embed(EmbedConfig(dataset=data, out=tmp_path / "store"))
+    made = distill_query(
+        DistillConfig(
+            store=str(tmp_path / "store"),
+            out=tmp_path / "query",
+            run=tiny_run,
+            dataset=tiny_dataset,
+            gate=0.0,
+        )
+    )
+    asked = set(distinct_texts([dataset.rows[n] for n in dataset.split("val")]))
+    learnt = [text for number, text in enumerate(store.texts()) if number % 10 and text not in asked]
+    assert made.manifest["learnt_from"] == len(learnt) < 0.9 * len(store)
+    assert made.manifest["kept"]["photos"]["n"] == 24
+    with pytest.raises(LiftError, match="too few to learn from"):
+        distill_query(
+            DistillConfig(
+                store=str(tiny_dataset.parent / "store"),
+                out=tmp_path / "q",
+                run=tiny_run,
+                dataset=tiny_dataset,
+            )
+        )
+
+
+def test_a_finished_student_is_held_to_a_higher_gate(sentences: Path, tmp_path: Path) -> None:
+    config = DistillConfig(store=str(sentences), out=tmp_path / "query", layers=1, epochs=1, gate=0.0)
+    assert distill_query(config).manifest["kept"]["stored texts"]["recall10"] < 1
+    with pytest.raises(LiftError, match=r"the gate is 100\.0%"):
+        distill_query(replace(config, gate=1.0))
+
+
+def test_a_store_made_in_no_time_can_be_learnt_from(tmp_path: Path) -> None:
+    make_store(tmp_path / "store", [f"text {number}" for number in range(120)])
+    [commit] = (tmp_path / "store" / "commits").iterdir()
+    commit.write_text(json.dumps({**json.loads(commit.read_text()), "seconds": 0.0}))
+    made = distill_query(DistillConfig(store=str(tmp_path / "store"), out=tmp_path / "query", gate=0.0))
+    assert made.dim == 8
+
+
+def test_an_encoder_of_another_length_is_not_conditioned(conditioned: Path) -> None:
+    conditioning = EmbeddingStore(conditioned).conditioning
+    assert conditioning is not None and conditioning.input_dim == 384
+    short = load_text_encoder("minilm", options=EncoderOptions(dim=64))
+    with pytest.raises(LiftError, match=r"vectors of 384 numbers, those of minilm .* have 64"):
+        ConditionedEncoder(short, conditioning)
+
+
+def test_an_export_takes_the_conditioning_along(conditioned_run: Path, tmp_path: Path) -> None:
+    out = export(ExportConfig(run=conditioned_run, out=tmp_path / "export", to="transformers"))
+    model, numbers = lift.load(conditioned_run), load_file(out / "conditioning.safetensors")
+    moved = (MiniLM().encode(["a red dog"]) - numbers["mean"]) @ numbers["projection"]
+    expected = model.encode_text(["a red dog"])
+    assert np.abs(moved / np.linalg.norm(moved) - expected).max() < 1e-5
+    card = (out / "README.md").read_text()
+    assert "subtract `mean`" in card and model.fingerprint.post_processing in card
 
 
 def test_options_that_contradict_each_other_are_refused(sentences: Path, tmp_path: Path) -> None:
@@ -174,4 +273,6 @@ def test_kept_recall_by_hand() -> None:
         0,
         "by hand",
     )
+    none = np.array([0.0, 0.0])
+    assert summary((none, none + 1), (none, none + 1), np.arange(2), 0, "by hand").recall1 is None
     assert ratio.recall1 == 0.5 and ratio.recall10 == 0.75 and ratio.low == 0.5 and ratio.high == 1.0

@@ -27,11 +27,12 @@ from lift.auditing.changes import compare_trials
 from lift.auditing.conclusion import verdict
 from lift.auditing.light import Measured, light_of
 from lift.auditing.limits import ADVICE, LIMITS
-from lift.auditing.running import PARTS
+from lift.auditing.running import PARTS, open_encoder
 from lift.auditing.scoring import WEIGHTS, gaps, score_of
 from lift.auditing.terms import pair_comparison
 from lift.errors import LiftError
-from lift.text import MiniLM
+from lift.place import Place
+from lift.text import EncoderOptions, MiniLM
 
 GLOSSARY = [Term("bolt", "nut"), Term("left valve", "right valve"), Term("crack", "scratch")]
 
@@ -321,6 +322,18 @@ def test_exam_is_made_once_and_not_over_other_things(
 def test_one_encoder_twice_is_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(LiftError, match="the same encoder as minilm"):
         exam(ExamConfig(finished / "texts.jsonl", tmp_path / "out", encoder=("minilm", "minilm")))
+
+
+def test_a_store_stands_for_its_encoder_wherever_it_lies(
+    tiny_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"memory://{tmp_path.name}/store"
+    for file in ("store.json", *(f"commits/{path.name}" for path in (tiny_store / "commits").iterdir())):
+        Place(url).write(file, (tiny_store / file).read_bytes())
+    config = ExamConfig(tmp_path, options=EncoderOptions(prompt="query: "))
+    for source in (str(tiny_store), url):
+        assert open_encoder(source, config).fingerprint == MiniLM().fingerprint
+        assert "--prompt is not for the STORE" in capsys.readouterr().err
 
 
 def test_texts_of_single_items_leave_the_first_light_grey(minilm: MiniLM) -> None:

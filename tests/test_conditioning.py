@@ -83,6 +83,7 @@ def test_what_cannot_be_fitted_is_said() -> None:
     rows = crowded(20)
     for options, problem in (
         ({"centre": False}, "change nothing"),
+        ({"centre": False, "dim": rows.shape[1]}, "change nothing"),  # a turn of the whole space
         ({"whiten": 1.5}, "--whiten is 1.5"),
         ({"dim": 7}, "--dim is 7"),
     ):

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,13 @@ def kill_a_worker(folder: Path, killed: list[int]) -> None:
         if list((folder / "shards").glob("*.json")):
             break
         time.sleep(0.01)
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
+    for process in psutil.Process().children(
+        recursive=True
+    ):  # of this cluster, not of another on the machine
+        try:
+            words = " ".join(process.cmdline())
+        except psutil.Error:  # ended meanwhile
+            continue
         if "MapWorker" in words and "idle" not in words.lower():
             os.kill(process.pid, signal.SIGKILL)
             killed.append(process.pid)
@@ -81,6 +87,17 @@ def test_what_a_worker_finds_wrong_reaches_the_user(
     outer.cause = told  # type: ignore[attr-defined]
     assert cluster.failure(outer) is told
     assert "could not finish: task failed" in str(cluster.failure(RuntimeError("task failed")))
+
+
+def test_workers_share_the_requests_of_a_minute() -> None:
+    from lift.embedding import cluster
+    from lift.text import MiniLM
+
+    plain = MiniLM().fingerprint
+    paced = replace(plain, options={"requests_per_minute": 90, "prompt": ""})
+    assert cluster.shared_pace(paced, 4).options == {"requests_per_minute": 22, "prompt": ""}
+    assert cluster.shared_pace(paced, 200).options["requests_per_minute"] == 1
+    assert cluster.shared_pace(plain, 4) is plain
 
 
 def test_a_finished_store_needs_no_cluster(sayings: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,8 +83,10 @@ def test_auto_model_gives_the_vectors_of_the_run(
     from transformers import dynamic_module_utils
 
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # as in a user's shell
     run = tiny_run if kind == "own" else backbone_run
     out = export(ExportConfig(run=run, out=tmp_path / "export", to="transformers"))
+    assert not (out / "__pycache__").exists()  # nor did it stand in the way
     code = (out / "modeling_lift.py").read_text()
     assert not re.search(r"^\s*(import|from) (lift|jaxtyping)", code, flags=re.M)
     loaded = transformers.AutoModel.from_pretrained(out, trust_remote_code=True).eval()

@@ -19,6 +19,16 @@ def test_artefacts_as_they_were_written_are_in_order(
         assert f"{kind} in order" in capsys.readouterr().out
 
 
+def test_query_encoders_are_checked_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lift.adaptation import DistillConfig, distill_query
+
+    make_store(tmp_path / "store", words(0, 120))
+    distill_query(DistillConfig(store=str(tmp_path / "store"), out=tmp_path / "query", gate=0.0))
+    assert run("check", [str(tmp_path / "query")]) == 0 and "QUERY in order" in capsys.readouterr().out
+    flip(tmp_path / "query" / "map.safetensors")
+    assert run("check", [str(tmp_path / "query")]) == 1 and "has changed" in capsys.readouterr().err
+
+
 def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1

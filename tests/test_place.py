@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import pickle
@@ -104,6 +105,24 @@ def test_a_changed_object_is_refused(tmp_path: Path, cache: Path) -> None:
         copy.unlink()
     with pytest.raises(LiftError, match="has changed since it was written"):
         EmbeddingStore(url).matrix()
+
+
+def test_two_processes_may_fetch_an_object_at_once(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, write = Place(f"memory://{tmp_path.name}/store"), Place.write
+    place.write("x", b"content")
+    name = hashlib.sha256(b"content").hexdigest()
+    others = [lambda: place.file("x", name)]
+
+    def written(self: Place, file: str, *parts: bytes, **how: bool) -> None:
+        write(self, file, *parts, **how)
+        if others:
+            others.pop()()  # another process does the same, from beginning to end
+
+    monkeypatch.setattr(Place, "write", written)
+    assert place.file("x", name).read_bytes() == b"content"
+    assert [copy.name for copy in cache.iterdir()] == [name]
 
 
 def test_urls_that_cannot_be_opened_say_what_to_do() -> None:

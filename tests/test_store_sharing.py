@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from lift.errors import LiftError
+from lift.fingerprint import PROBES, Fingerprint, pack_probes
 from lift.place import Place
-from lift.store import EmbeddingStore, compact, merge, sweep
+from lift.store import EmbeddingStore, StoreWriter, compact, merge, sweep
 from stores_by_hand import PRINT, listing, make_store, plan, vectors_of, words, write_planned
 
 
@@ -58,6 +59,42 @@ def test_another_encoder_or_dtype_is_refused_with_both_named(tmp_path: Path) -> 
     with pytest.raises(LiftError, match=r"float16, not of toy .*int8 \(other dtype\)"):
         plan(tmp_path / "store", words(0, 9), dtype="int8")
     assert len(make_store(tmp_path / "store", words(0, 9), dtype="int8", overwrite=True)) == 9
+
+
+def probed(seed: int, noise: float = 0.0) -> Fingerprint:
+    """A server's model: its weights are known by the vectors of two sentences, which it gives a little differently."""
+    vectors = np.random.default_rng(seed).normal(size=(2, 64))
+    vectors += noise * np.random.default_rng(seed + 1).normal(size=(2, 64))
+    return dataclasses.replace(PRINT, name="server", options={PROBES: pack_probes(vectors)})
+
+
+def test_another_model_behind_the_name_of_a_server_is_refused(tmp_path: Path) -> None:
+    make_store(tmp_path / "a", words(0, 5), fingerprint=probed(0))
+    assert len(make_store(tmp_path / "a", words(0, 9), fingerprint=probed(0, 0.01))) == 9
+    with pytest.raises(LiftError, match=r"holds vectors of server .*\(other encoder\)"):
+        plan(tmp_path / "a", words(9, 12), fingerprint=probed(7))
+    make_store(tmp_path / "b", words(3, 8), fingerprint=probed(7))
+    with pytest.raises(LiftError, match="must not be mixed"):
+        merge([Place(tmp_path / "a"), Place(tmp_path / "b")], Place(tmp_path / "c"))
+
+
+def test_a_killed_run_goes_on_though_the_server_never_repeats_itself(tmp_path: Path) -> None:
+    first = plan(tmp_path / "store", words(0, 30), fingerprint=probed(0))
+    writer = StoreWriter(tmp_path / "store", first)
+    writer.write(0, first.shard(0), vectors_of(first.shard(0)))
+    again = plan(tmp_path / "store", words(0, 30), fingerprint=probed(0, 0.01))
+    assert again.record() == first.record() and StoreWriter(tmp_path / "store", again).has(0)
+
+
+def test_an_overwrite_killed_before_its_last_file_lets_nothing_be_mixed(tmp_path: Path) -> None:
+    place, other = tmp_path / "store", dataclasses.replace(PRINT, name="other", weights="x")
+    make_store(place, words(0, 5))
+    facts = (place / "store.json").read_bytes()
+    make_store(place, words(0, 5), fingerprint=other, overwrite=True)
+    (place / "store.json").write_bytes(facts)  # killed behind the commit
+    with pytest.raises(LiftError, match=r"holds vectors of other .*not of toy"):
+        plan(place, words(5, 9))
+    assert len(make_store(place, words(5, 9), fingerprint=other)) == 9
 
 
 def test_the_old_store_is_read_until_the_new_one_is_there(tmp_path: Path) -> None:

@@ -75,5 +75,8 @@ def test_encoders_with_and_without_tokenise_give_the_same() -> None:
     assert plain.seen == [["", "a"], ["two words", "one two three"], ["word " * 400]]
     assert np.abs(vectors - encode_sorted(minilm, texts)).max() < 1e-6
     assert np.abs(vectors - minilm.encode(texts)).max() < 1e-6
+    plain.counts_tokens, plain.seen = False, []  # type: ignore[attr-defined]
+    encode_counted(plain, texts * 30, batch_size=100, most_tokens=50)
+    assert [len(batch) for batch in plain.seen] == [90, 60]  # its numbers are bytes: no limit in tokens
     none, zero = encode_counted(minilm, [])
     assert none.shape == (0, 384) and zero.shape == (0,)

@@ -112,7 +112,7 @@ def fit_conditioning(
         )
     if dim is not None and not 1 <= dim <= width:
         raise LiftError(f"--dim is {dim}", f"give 1 to {width}, the length of the vectors")
-    if not centre and not whiten and dim is None:
+    if not centre and not whiten and dim in (None, width):  # all directions, turned
         raise LiftError("these options change nothing", "give --centre, --whiten or --dim")
     if count < 2:
         raise LiftError(f"{count} texts are too few to fit anything on", "use a DATASET with more texts")

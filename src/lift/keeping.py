@@ -17,12 +17,14 @@ from lift.place import Place
 from lift.store import EmbeddingStore, compact, merge, sweep
 from lift.store.combining import DAY
 
-KINDS = ("dataset", "store", "run", "index")
+KINDS = ("dataset", "store", "run", "index", "query", "export")
 
 
 @dataclass(frozen=True)
 class CheckConfig:
     """Compare a DATASET, STORE, RUN or INDEX with what was written; ends with 1 and a list when something is wrong.
+
+    Query encoders (`lift distill-query`) and exports too.
 
     Every file against its SHA-256; in a STORE also that vectors are finite and of unit length, that texts belong to
     their vectors, and that all of them are by one encoder.
@@ -92,7 +94,7 @@ def check(config: CheckConfig) -> None:
 
 
 def _faults(folder: Path, kind: str) -> Iterator[LiftError]:
-    """Files of a DATASET, RUN or INDEX that are missing or not as their manifest says."""
+    """Files of a DATASET, RUN, INDEX, query encoder or export that are missing or not as their manifest says."""
     manifest = read_manifest(folder, kind)
     base, sums = folder, manifest.get("sha256", {})
     if kind == "run":

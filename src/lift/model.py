@@ -69,6 +69,7 @@ class Model:
         self.logit_scale, self.device, self.conditioning = logit_scale, device, conditioning
         self.run: Path | None = None
         self.text_source: str | None = None
+        self.stands_in: Path | None = None
         self.config: dict[str, Any] = {}
         if tower is not None:
             self.text_encoder = tower.eval().requires_grad_(False).to(device)
@@ -138,7 +139,7 @@ class Model:
         """Encode sentences with the query encoder in `folder`; LiftError unless it serves this model's encoder."""
         encoder = QueryEncoder(folder, device=self.device)
         encoder.check_serves(self.fingerprint)
-        self.text_encoder = encoder
+        self.text_encoder, self.stands_in = encoder, encoder.folder
 
     def encode_image(
         self, images: np.ndarray | Sequence[Photo], *, batch_size: int = 256, progress: bool = False
@@ -187,13 +188,19 @@ class Model:
     ) -> np.ndarray:
         """Unit vectors float32 (n, D) of sentences, each distinct one encoded once.
 
-        store: vectors found there are not computed again; LiftError when another encoder made it.
+        store: vectors found there are not computed again; LiftError when another encoder made it, or a query encoder
+        stands in: its vectors are near those of the STORE, and half of each would measure neither.
         """
         distinct = list(dict.fromkeys(texts))
         row = {text: number for number, text in enumerate(distinct)}
         vectors = np.empty((len(distinct), self.dim), np.float32)
         known = np.zeros(len(distinct), bool)
         if store is not None:
+            if self.stands_in is not None:
+                raise LiftError(
+                    f"the vectors of the STORE {store.folder} are not those of the query encoder {self.stands_in}",
+                    "leave one of them away",
+                )
             if not store.fingerprint.matches(self.fingerprint):
                 raise LiftError(
                     f"the STORE {store.folder} was made by {store.fingerprint}, the model needs {self.fingerprint}",

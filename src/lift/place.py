@@ -160,15 +160,12 @@ class Place:
             return self.local / name
         copy = cache_folder() / sha256
         if not copy.is_file():
-            cache = Place(cache_folder())
-            cache.write(f"{sha256}.fetched", self.read(name))
-            fetched = cache_folder() / f"{sha256}.fetched"
-            if sha256_file(fetched) != sha256:
-                fetched.unlink()
+            content = self.read(name)
+            if hashlib.sha256(content).hexdigest() != sha256:
                 raise LiftError(
                     f"{self.url}/{name} has changed since it was written", "see `lift check` for what to do"
                 )
-            fetched.replace(copy)
+            Place(cache_folder()).write(sha256, content)  # several processes may fetch it at once
         return copy
 
     def sha256(self, name: str) -> str:

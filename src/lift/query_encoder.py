@@ -21,6 +21,7 @@ from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.ridge import LinearMap
 from lift.text import TextEncoder, rebuild_text_encoder
+from lift.text.encoder import counts_tokens
 
 
 def write_map(found: LinearMap, file: Path) -> None:
@@ -66,6 +67,11 @@ class QueryEncoder:
         """Forward cost of one token."""
         return self._student.flops_per_token
 
+    @property
+    def counts_tokens(self) -> bool:
+        """False when the student cannot know the tokens of a text."""
+        return counts_tokens(self._student)
+
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """Its own, not that of the encoder it serves: the vectors are near those, not equal to them."""
@@ -87,7 +93,7 @@ class QueryEncoder:
 
     def check_serves(self, fingerprint: Fingerprint) -> None:
         """LiftError, naming both, unless it was made to stand in for the encoder of this fingerprint."""
-        if self.serves.digest != fingerprint.digest:
+        if not self.serves.matches(fingerprint):
             raise LiftError(
                 f"the query encoder {self.folder} stands in for {self.serves}, "
                 f"but the model was trained on {fingerprint}",

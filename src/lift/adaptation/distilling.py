@@ -11,8 +11,10 @@ from tyro.conf import Positional
 
 from lift.adaptation.keeping import Kept, kept_neighbours, kept_photos
 from lift.adaptation.tuning import Student, tune
-from lift.artefact import already_done, new_folder, write_json
+from lift.artefact import already_done, new_folder, read_manifest, write_json
 from lift.console import progress_bar, say, show_table
+from lift.data import Dataset
+from lift.data.dataset import distinct_texts
 from lift.errors import LiftError
 from lift.query_encoder import QueryEncoder, manifest_of, write_map
 from lift.ridge import LinearMap, fit_linear_map
@@ -64,15 +66,21 @@ def distill_query(config: DistillConfig) -> QueryEncoder:
     check_options(config)
     store = EmbeddingStore(config.store)
     asked = {k: str(v) for k, v in asdict(config).items() if k not in ("out", "overwrite", "gate", "device")}
-    request = {**asked, "serves": store.fingerprint.digest, "rows": len(store)}
+    request = {**asked, "serves": store.fingerprint.digest, "commits": store.manifest["commits"]}
+    if config.run is not None and config.dataset is not None:
+        checkpoint = read_manifest(config.run, "run")["checkpoint"]["id"]
+        request |= {"checkpoint": checkpoint, "photos": Dataset(config.dataset).id}
     if already_done(config.out, "query", request, config.overwrite):
+        finished = QueryEncoder(config.out, device=config.device)
+        check_gate(config, list(finished.manifest["kept"].values())[-1]["recall10"])
         say(f"{config.out}: already done")
-        return QueryEncoder(config.out, device=config.device)
+        return finished
     texts, vectors = sample(store, config.limit)
     held = np.arange(len(texts)) % HELD_OUT == 0
     held[np.flatnonzero(held)[MOST_HELD_OUT:]] = False
+    unseen = held | asked_for(config, texts)
     with new_folder(config.out) as folder:
-        encoder, found = learn(config, texts, vectors, held, folder)
+        encoder, found = learn(config, texts, vectors, unseen, folder)
         write_map(found, folder / "map.safetensors")
         began = time.perf_counter()
         own = found.apply(read(encoder, [text for text, out in zip(texts, held, strict=True) if out]))
@@ -87,18 +95,13 @@ def distill_query(config: DistillConfig) -> QueryEncoder:
                 config.seed,
             )
         speeds = {
-            "student": held.sum() / seconds,
-            "original": store.manifest["rows"] / store.manifest["seconds"],
+            "student": held.sum() / max(seconds, 1e-9),
+            "original": store.manifest["rows"] / max(store.manifest["seconds"], 1e-9),
         }
         show(kept, speeds)
-        decisive = kept.get("photos") or kept["stored texts"]
-        if decisive.recall10 < config.gate:
-            raise LiftError(
-                f"the student keeps {decisive.recall10:.1%} of the original's recall@10, the gate is {config.gate:.1%}",
-                "tune it (--epochs 3), take a larger --student, embed more texts, or lower --gate; nothing was written",
-            )
+        check_gate(config, list(kept.values())[-1].recall10)
         facts = {
-            "learnt_from": int((~held).sum()),
+            "learnt_from": int((~unseen).sum()),
             "held_out": int(held.sum()),
             "kept": {name: value.asdict() for name, value in kept.items()},
             "texts_per_second": {name: round(float(value), 1) for name, value in speeds.items()},
@@ -124,6 +127,30 @@ def check_options(config: DistillConfig) -> None:
         )
 
 
+def check_gate(config: DistillConfig, recall10: float) -> None:
+    """LiftError when the student keeps less of the original's recall@10 than the gate asks for."""
+    if recall10 < config.gate:
+        raise LiftError(
+            f"the student keeps {recall10:.1%} of the original's recall@10, the gate is {config.gate:.1%}",
+            "tune it (--epochs 3), take a larger --student, embed more texts, or lower --gate; nothing was written",
+        )
+
+
+def asked_for(config: DistillConfig, texts: list[str]) -> np.ndarray:
+    """Which of `texts` describe the photos that --run is to find: bool (n,). The student must not have learnt them."""
+    if config.dataset is None:
+        return np.zeros(len(texts), bool)
+    dataset = Dataset(config.dataset)
+    asked = set(distinct_texts([dataset.rows[n] for n in dataset.split("val")]))
+    found = np.array([text in asked for text in texts])
+    if (~found).sum() < LEAST_TEXTS:
+        raise LiftError(
+            f"beside the texts of the validation photos the STORE holds {(~found).sum()}, too few to learn from",
+            f"embed {LEAST_TEXTS} other texts or more, or measure without --run",
+        )
+    return found
+
+
 def sample(store: EmbeddingStore, limit: int) -> tuple[list[str], np.ndarray]:
     """Texts and unit vectors (n, D) of at most `limit` rows, evenly spread; LiftError when they are too few."""
     if len(store) < LEAST_TEXTS:
@@ -136,10 +163,10 @@ def sample(store: EmbeddingStore, limit: int) -> tuple[list[str], np.ndarray]:
 
 
 def learn(
-    config: DistillConfig, texts: list[str], vectors: np.ndarray, held: np.ndarray, folder: Path
+    config: DistillConfig, texts: list[str], vectors: np.ndarray, unseen: np.ndarray, folder: Path
 ) -> tuple[TextEncoder, LinearMap]:
-    """The student, tuned and saved into `folder` where that is asked for, and its map; held-out texts stay unseen."""
-    known, goal = [text for text, out in zip(texts, held, strict=True) if not out], vectors[~held]
+    """The student, tuned and saved into `folder` where that is asked for, and its map; `unseen` texts stay so."""
+    known, goal = [text for text, out in zip(texts, unseen, strict=True) if not out], vectors[~unseen]
     if not config.epochs:
         encoder = load_text_encoder(config.student, device=config.device)
         return encoder, fit(read(encoder, known), goal)
@@ -171,7 +198,13 @@ def read(encoder: TextEncoder, texts: list[str]) -> np.ndarray:
 def show(kept: dict[str, Kept], speeds: dict[str, float]) -> None:
     """Print what is kept, and how much quicker the student is."""
     rows = [
-        (name, f"{k.recall1:.1%}", f"{k.recall10:.1%}", f"{k.low:.1%} to {k.high:.1%}", k.n)
+        (
+            name,
+            "–" if k.recall1 is None else f"{k.recall1:.1%}",
+            f"{k.recall10:.1%}",
+            f"{k.low:.1%} to {k.high:.1%}",
+            k.n,
+        )
         for name, k in kept.items()
     ]
     show_table(

@@ -21,9 +21,12 @@ SEARCHED = 200_000  # stored vectors among which neighbours are looked for
 
 @dataclass(frozen=True)
 class Kept:
-    """Shares (0 to 1) of the original's recall@1 and recall@10 that the student keeps; 95 % interval of the second."""
+    """Shares (0 to 1) of the original's recall@1 and recall@10 that the student keeps; 95 % interval of the second.
 
-    recall1: float
+    recall1 is None where the original's own recall@1 is 0.
+    """
+
+    recall1: float | None
     recall10: float
     low: float
     high: float
@@ -70,7 +73,7 @@ def kept_photos(
 ) -> Kept:
     """Recall of the validation photos by their captions, with the student and with the original text vectors."""
     model, dataset = load(run), Dataset(dataset_folder)
-    if model.fingerprint.digest != store.fingerprint.digest:
+    if not model.fingerprint.matches(store.fingerprint):
         raise LiftError(
             f"{run} was trained on {model.fingerprint}, the STORE was made by {store.fingerprint}",
             "give the RUN that was trained on this STORE",
@@ -104,7 +107,8 @@ def summary(
         raise LiftError(
             "the original finds none of them itself", "train the RUN longer, or measure without --run"
         )
-    ratios = [float(a.mean() / max(b.mean(), 1e-12)) for a, b in zip(student, original, strict=True)]
+    ratios = [float(a.mean() / b.mean()) if b.any() else None for a, b in zip(student, original, strict=True)]
+    assert ratios[1] is not None
     low, high = statistic_interval(
         lambda weights: (weights @ student[1]) / np.maximum(weights @ original[1], 1e-12), clusters, seed
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lift.console import progress_bar
 from lift.errors import LiftError
 from lift.ridge import LinearMap
+from lift.text.hub import first_line
 from lift.text.minilm import mean_pool, quiet_transformers
 
 BATCH, PEAK, WARMUP, TEMPERATURE = 64, 2e-4, 0.1, 0.05
@@ -38,7 +39,7 @@ class Student:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise LiftError(
-                f"{folder} cannot be tuned: {str(error).splitlines()[0]}",
+                f"{folder} cannot be tuned: {first_line(error)}",
                 "give minilm or the folder of a transformers encoder as --student, or --epochs 0",
             ) from error
         self.model, self.device = self.model.float().to(device), device
@@ -66,8 +67,9 @@ class Student:
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer as a transformers folder."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
 
 def tune(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,11 @@ from lift.auditing.space import anisotropy, determinism, directions, hubness
 from lift.auditing.terms import glossary
 from lift.console import note, progress_bar, say, show_table
 from lift.errors import LiftError
+from lift.place import Place
 from lift.store import EmbeddingStore
+from lift.store.commits import FACTS
 from lift.text import TextEncoder, load_text_encoder, rebuild_text_encoder
+from lift.text.endpoint import is_endpoint
 
 # In the order of the page: what decides first comes first.
 PARTS: dict[str, Callable[[Examinee], list[Measured]]] = {
@@ -175,9 +177,14 @@ def exam(config: ExamConfig) -> dict[str, Any]:
 
 def open_encoder(source: str, config: ExamConfig) -> TextEncoder:
     """The encoder of a name, folder, hub id or endpoint, or of a STORE: exactly as its vectors were made."""
-    if not (Path(source) / "store.json").is_file():
+    if is_endpoint(source) or not Place(source).exists(FACTS):
         return load_text_encoder(source, device=config.device, options=config.options)
     store = EmbeddingStore(source)
+    given = [f"--{name.replace('_', '-')}" for name in config.options.changed()]
+    if given:
+        note(
+            f"{', '.join(given)} is not for the STORE {source}: its encoder is taken as its vectors were made"
+        )
     return rebuild_text_encoder(store.fingerprint, device=config.device, conditioning=store.conditioning)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def work_on_cluster(
     settings = {
         "place": writer.place.url,
         "plan": plan.bare(),
-        "fingerprint": fingerprint.asdict(),
+        "fingerprint": shared_pace(fingerprint, min(workers, len(todo))).asdict(),
         "conditioning": conditioning,
         "batch_size": batch_size,
         "device": device,
@@ -113,6 +114,15 @@ def work_on_cluster(
     finally:
         if ours:
             ray.shutdown()
+
+
+def shared_pace(fingerprint: Fingerprint, workers: int) -> Fingerprint:
+    """The same encoder with its part of --requests-per-minute, which holds for all workers together."""
+    pace = fingerprint.options.get("requests_per_minute")
+    if pace is None:
+        return fingerprint
+    own = {"requests_per_minute": max(1, pace // workers)}
+    return replace(fingerprint, options={**fingerprint.options, **own})
 
 
 def start(ray: Any, address: str | None, cpus: int) -> None:

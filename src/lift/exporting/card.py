@@ -46,6 +46,7 @@ PROCESSOR = {
     "shortest": "The processor takes the centre square, as in training.",
     "longest": "In training photos were padded with grey to a square; the processor does not do that: pad first.",
 }
+CONDITIONING = "conditioning.safetensors"
 RESIZED = {
     "squash": "the whole photo squashed into the square",
     "shortest": "the centre square of the photo",
@@ -113,10 +114,27 @@ def text_side(manifest: dict[str, Any]) -> list[str]:
         ]
     # No paths of this machine.
     where = "" if Path(found["source"]).is_absolute() else f" (`{found['source']}`)"
-    return [
-        f"Sentences must be encoded by **{found['name']}**{where}, fingerprint `{found['digest']}`: at most "
-        f"{found['max_tokens']} tokens, unit length. Vectors of any other encoder give meaningless cosines.",
+    limit = (
+        f"at most {found['max_tokens']} tokens" if found["max_tokens"] else "the server's own length limit"
+    )
+    prompt = (
+        f"; the prompt {json.dumps(found['prompt'], ensure_ascii=False)} before every text"
+        if found["prompt"]
+        else ""
+    )
+    lines = [
+        f"Sentences must be encoded by **{found['name']}**{where}, fingerprint `{found['digest']}`: {limit}{prompt}; "
+        f"pooling {found['pooling']}; unit length. Vectors of any other encoder give meaningless cosines.",
         "",
+    ]
+    if found["post_processing"] != "none":
+        lines += [
+            f"Its vectors are then conditioned ({found['post_processing']}): subtract `mean`, multiply by `projection` "
+            f"(both in `{CONDITIONING}`), and bring the result back to unit length.",
+            "",
+        ]
+    return [
+        *lines,
         "Its licence is not part of this folder: look it up before you use or pass on this model. Some well-known "
         "text encoders may not be used by companies.",
         "",

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from tyro.conf import Positional
 
-from lift.artefact import already_done, new_folder, read_manifest, sha256_file, write_json
+from lift.artefact import already_done, new_folder, read_manifest, sha256_file, write_bytes, write_json
+from lift.conditioning import pack
 from lift.console import note, say
 from lift.data import Dataset
 from lift.errors import LiftError
-from lift.exporting.card import write_card
+from lift.exporting.card import CONDITIONING, write_card
 from lift.exporting.to_onnx import run_onnx, write_onnx
 from lift.exporting.to_transformers import run_transformers, write_transformers
 from lift.model import Model
@@ -65,6 +66,8 @@ def export(config: ExportConfig) -> Path:
             write_transformers(model, folder)
             found = run_transformers(folder, pixels)
         verified = compare_vectors(model.encode_pixels(pixels), found) | {"photos": source, "n": len(pixels)}
+        if model.conditioning is not None:  # sentences must go the same way
+            write_bytes(folder / CONDITIONING, pack(model.conditioning))
         write_card(folder, model, manifest, results, config, verified)
         files = {file.name: sha256_file(file) for file in sorted(folder.iterdir())}
         write_json(

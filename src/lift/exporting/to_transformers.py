@@ -164,9 +164,11 @@ def load_code(folder: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
+    silent, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # no __pycache__ in the folder
     try:
         spec.loader.exec_module(module)
     finally:
+        sys.dont_write_bytecode = silent
         del sys.modules[name]
     return module
 

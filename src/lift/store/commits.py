@@ -53,8 +53,8 @@ class StoreFacts:
         return cls(Fingerprint.from_dict(value["fingerprint"]), value["dtype"])
 
     def fits(self, other: StoreFacts) -> bool:
-        """May vectors of both lie in one STORE?"""
-        return self.fingerprint.digest == other.fingerprint.digest and self.dtype == other.dtype
+        """May vectors of both lie in one STORE? Not when an endpoint's model has changed behind its name."""
+        return self.fingerprint.matches(other.fingerprint) and self.dtype == other.dtype
 
     def __str__(self) -> str:
         return f"{self.fingerprint}, {self.dtype}"

@@ -17,10 +17,12 @@ from lift.store.commits import (
 
 def refuse_other(place: Place, facts: StoreFacts, *, overwrite: bool) -> None:
     """Raise LiftError, naming both, when the STORE's encoder or dtype is not that of `facts`."""
-    found = read_facts(place)
+    standing = effective(all_commits(place))
+    # After a killed --overwrite store.json may still tell of what was replaced: the commits count.
+    found = standing[0].facts if standing else read_facts(place)
     if found is None or found.fits(facts) or overwrite:
         return
-    changed = "encoder" if found.fingerprint.digest != facts.fingerprint.digest else "dtype"
+    changed = "dtype" if found.fingerprint.matches(facts.fingerprint) else "encoder"
     raise LiftError(
         f"the STORE {place} holds vectors of {found}, not of {facts} (other {changed})",
         f"give another --out, the same --{changed} as before, or add --overwrite to replace what is there",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from lift.errors import LiftError
-from lift.text.encoder import TextEncoder
+from lift.text.encoder import TextEncoder, counts_tokens
 
 BATCH_TEXTS, BATCH_TOKENS = (
     512,
@@ -67,8 +68,11 @@ def encode_counted(
     """Unit vectors float32 (n, D) of `texts` and their tokens before truncation int64 (n,).
 
     Texts of similar length share a batch (padding costs time). A TokenEncoder tokenises once, others twice.
-    `advance` is told how many texts each batch held.
+    `advance` is told how many texts each batch held. An encoder that cannot count tokens gets `batch_size` texts at
+    once.
     """
+    if not counts_tokens(encoder):
+        most_tokens = sys.maxsize  # an endpoint: it cuts requests to its own size
     rows = encoder.tokenise(texts) if isinstance(encoder, TokenEncoder) else None
     if rows is None:
         counts = np.asarray(encoder.token_counts(texts), np.int64)

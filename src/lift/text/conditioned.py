@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lift.conditioning import Conditioning
+from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import TextEncoder, counts_tokens
 
@@ -16,6 +17,13 @@ class ConditionedEncoder:
     """`encoder` followed by `conditioning`; the fingerprint names both."""
 
     def __init__(self, encoder: TextEncoder, conditioning: Conditioning) -> None:
+        """LiftError when the conditioning was fitted on vectors of another length."""
+        if encoder.dim != conditioning.input_dim:
+            raise LiftError(
+                f"the conditioning {conditioning.name!r} is of vectors of {conditioning.input_dim} numbers, "
+                f"those of {encoder.fingerprint} have {encoder.dim}",
+                "take the --encoder and --dim with which the plain STORE was made",
+            )
         self._encoder, self.conditioning = encoder, conditioning
 
     @property
