@@ -2,7 +2,8 @@
 
 All take image_features (B, D), text_features (B, D) of unit length, text_ids (B,) telling which texts are the
 same string, and the scalars logit_scale (already exponentiated) and logit_bias; all return a scalar.
-Row i of the images belongs to row i of the texts.
+Row i of the images belongs to row i of the texts. Those that know negatives also take `own`, negatives that belong to
+one image each, and `similar`, a cosine from which on two texts of the batch are too much alike to be negatives.
 """
 
 from __future__ import annotations
@@ -19,10 +20,35 @@ from torch import Tensor
 MAX_LOGIT_SCALE = 100.0
 
 
-def false_negative_mask(text_ids: Int[Tensor, " B"]) -> Bool[Tensor, "B B"]:
-    """True where pair (i, j), i != j, would be a false negative: text j is the very string of text i."""
+class OwnNegatives(NamedTuple):
+    """Up to K false texts of each image of a batch: unit vectors (B, K, D), and which are there, bool (B, K)."""
+
+    features: Tensor
+    there: Tensor
+
+
+def false_negative_mask(
+    text_ids: Int[Tensor, " B"],
+    text_features: Float[Tensor, "B D"] | None = None,
+    similar: float | None = None,
+) -> Bool[Tensor, "B B"]:
+    """True where pair (i, j), i != j, would be a false negative: text j is the very string of text i.
+
+    With `similar` also where the cosine of the two texts lies above it.
+    """
     same = text_ids[:, None] == text_ids[None, :]
+    if similar is not None:
+        assert text_features is not None
+        near = text_features.detach()
+        same = same | (near @ near.T > similar)
     return same & ~torch.eye(len(text_ids), dtype=torch.bool, device=text_ids.device)
+
+
+def own_logits(
+    image_features: Float[Tensor, "B D"], own: OwnNegatives, logit_scale: Float[Tensor, ""]
+) -> Float[Tensor, "B K"]:
+    """logit_scale times the cosine of each image with each of its own negatives; what is not there is not masked."""
+    return logit_scale * (own.features @ image_features[:, :, None]).squeeze(-1)
 
 
 def cosine_loss(
@@ -42,15 +68,23 @@ def contrastive_loss(
     text_ids: Int[Tensor, " B"],
     logit_scale: Float[Tensor, ""],
     logit_bias: Float[Tensor, ""],
+    own: OwnNegatives | None = None,
+    similar: float | None = None,
 ) -> Float[Tensor, ""]:
     """Symmetric InfoNCE over the batch (CLIP, arXiv 2103.00020), identical texts taken out of the negatives.
 
     With 2,000 distinct captions 40 % of the rows of a batch of 1,024 would hold a false negative.
+    `own` negatives stand beside the texts of the batch as candidates of their image (NegCLIP, arXiv 2210.01936);
+    they have no image, so the direction from text to image is as without them.
     """
     logits = logit_scale * image_features @ text_features.T
-    logits = logits.masked_fill(false_negative_mask(text_ids), -math.inf)
+    logits = logits.masked_fill(false_negative_mask(text_ids, text_features, similar), -math.inf)
     target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    candidates = logits
+    if own is not None:
+        more = own_logits(image_features, own, logit_scale).masked_fill(~own.there, -math.inf)
+        candidates = torch.cat([logits, more], dim=1)
+    return (F.cross_entropy(candidates, target) + F.cross_entropy(logits.T, target)) / 2
 
 
 def sigmoid_loss(
@@ -59,26 +93,48 @@ def sigmoid_loss(
     text_ids: Int[Tensor, " B"],
     logit_scale: Float[Tensor, ""],
     logit_bias: Float[Tensor, ""],
+    own: OwnNegatives | None = None,
+    similar: float | None = None,
 ) -> Float[Tensor, ""]:
-    """Pairwise sigmoid loss, summed over texts, mean over images (SigLIP, arXiv 2303.15343, algorithm 1)."""
+    """Pairwise sigmoid loss, summed over texts, mean over images (SigLIP, arXiv 2303.15343, algorithm 1).
+
+    Each of an image's `own` negatives is one more text that is false of it.
+    """
     logits = logit_scale * image_features @ text_features.T + logit_bias
     sign = 2 * torch.eye(len(logits), device=logits.device, dtype=logits.dtype) - 1
     terms = -F.logsigmoid(sign * logits)
-    return terms.masked_fill(false_negative_mask(text_ids), 0.0).sum() / len(logits)
+    total = terms.masked_fill(false_negative_mask(text_ids, text_features, similar), 0.0).sum()
+    if own is not None:
+        more = -F.logsigmoid(-(own_logits(image_features, own, logit_scale) + logit_bias))
+        total = total + more.masked_fill(~own.there, 0.0).sum()
+    return total / len(logits)
 
 
 class Loss(NamedTuple):
     """A loss with the starting values of its learnt scalars; `learns_scale` is off where it uses none."""
 
-    function: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    function: Callable[..., Tensor]
     initial_scale: float
     initial_bias: float
     learns_scale: bool
     learns_bias: bool
+    knows_negatives: bool
 
 
 LOSSES: dict[str, Loss] = {
-    "cosine": Loss(cosine_loss, 1 / 0.07, 0.0, False, False),
-    "contrastive": Loss(contrastive_loss, 1 / 0.07, 0.0, True, False),
-    "sigmoid": Loss(sigmoid_loss, 10.0, -10.0, True, True),
+    "cosine": Loss(cosine_loss, 1 / 0.07, 0.0, False, False, False),
+    "contrastive": Loss(contrastive_loss, 1 / 0.07, 0.0, True, False, True),
+    "sigmoid": Loss(sigmoid_loss, 10.0, -10.0, True, True, True),
 }
+
+
+def with_cosine(loss: Loss, weight: float) -> Loss:
+    """The loss plus `weight` times the cosine loss; the loss itself for a weight of 0."""
+    if not weight:
+        return loss
+
+    def mixed(*batch: Tensor, **negatives: OwnNegatives | float | None) -> Tensor:
+        total: Tensor = loss.function(*batch, **negatives) + weight * cosine_loss(*batch)
+        return total
+
+    return loss._replace(function=mixed)

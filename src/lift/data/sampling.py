@@ -40,9 +40,21 @@ class TextTable:
         self.starts = np.cumsum(self.counts) - self.counts
         self.flat = np.array([number_of[text] for row in rows for text in row.texts], dtype=np.int64)
 
+    def places(self, seed: int, epoch: int) -> np.ndarray:
+        """Where in `flat` the text stands that each row uses in `epoch`: int64 (rows,)."""
+        return self.starts + caption_turn(seed, epoch, self.counts)
+
     def of_epoch(self, seed: int, epoch: int) -> np.ndarray:
         """The text number each row uses in `epoch`: int64 (rows,)."""
-        return self.flat[self.starts + caption_turn(seed, epoch, self.counts)]
+        return self.flat[self.places(seed, epoch)]
+
+
+def drawn(seed: int, epoch: int, there: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` columns of each row of `there` (bool, n x C), at random by epoch: int64 (n, count), -1 for none."""
+    lots = np.random.default_rng([seed, epoch, 4]).random(there.shape)
+    lots[~there] = 2.0
+    chosen = np.argsort(lots, axis=1, kind="stable")[:, :count]
+    return np.where(np.take_along_axis(there, chosen, 1), chosen, -1)
 
 
 def random_crop(

@@ -16,6 +16,7 @@ from lift.data.dataset import distinct_texts
 from lift.embedding.cluster import work_on_cluster
 from lift.embedding.shards import work_on
 from lift.errors import LiftError
+from lift.negatives import count_kinds, hard_negatives, texts_of
 from lift.place import Place
 from lift.store import EmbeddingStore, Plan, StoreFacts, StoreWriter, plan_shards, read_conditioning
 from lift.text import ConditionedEncoder, EncoderOptions, TextEncoder, load_text_encoder
@@ -36,6 +37,11 @@ class EmbedConfig:
     encoder: str = "minilm"
     """A known name (minilm), a model folder, a hub id (org/model), or an endpoint (https://host/v1#model)."""
     options: Annotated[EncoderOptions, OmitArgPrefixes] = field(default_factory=EncoderOptions)
+    hard_negatives: bool = False
+    """Embed minimally changed captions too, for `lift train --hard-negatives`."""
+    hard_kinds: tuple[str, ...] = ()
+    """Kinds of change to embed, for instance order attribute number (see docs/rewording.md; default: all made by rule);
+    pairs stands for the false texts of the DATASET's own pairs."""
     dtype: Literal["float16", "float32", "int8"] = "float16"
     """Number type of the stored vectors; with int8 the recall that it costs is measured and told."""
     batch_size: int = BATCH_TEXTS
@@ -62,9 +68,7 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
         if getattr(config, name) < 1:
             raise LiftError(f"--{name.replace('_', '-')} must be 1 or more", "leave it out")
     dataset, place = Dataset(config.dataset), Place(config.out)
-    texts = distinct_texts(dataset.rows)
-    if not texts:
-        raise LiftError(f"{config.dataset} holds no texts", "ingest photos together with their descriptions")
+    texts = wanted_texts(config, dataset)
     encoder = open_encoder(config, place)
     plan = plan_embedding(config, encoder, texts, dataset.id)
     writer = StoreWriter(place, plan)
@@ -74,8 +78,23 @@ def embed(config: EmbedConfig) -> EmbeddingStore:
         return EmbeddingStore(place)
     with progress_bar("embedding texts", plan.rows) as bar:
         ENGINES[config.engine](config, writer, encoder, bar.advance)
-    finish(config, writer, encoder, dataset)
+    finish(config, writer, encoder, dataset, len(texts))
     return EmbeddingStore(place)
+
+
+def wanted_texts(config: EmbedConfig, dataset: Dataset) -> list[str]:
+    """Every distinct text that is to be in the STORE; LiftError when there is none."""
+    texts = distinct_texts(dataset.rows)
+    if not texts:
+        raise LiftError(f"{config.dataset} holds no texts", "ingest photos together with their descriptions")
+    if config.hard_kinds and not config.hard_negatives:
+        raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives")
+    if not config.hard_negatives:
+        return texts
+    found = hard_negatives(dataset, range(len(dataset)), config.hard_kinds)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in count_kinds(found).items())
+    say(f"hard negatives of {len(texts):,} distinct texts: {kinds or 'none'}")
+    return list(dict.fromkeys([*texts, *texts_of(found)]))
 
 
 def open_encoder(config: EmbedConfig, place: Place) -> TextEncoder:
@@ -136,15 +155,17 @@ ENGINES: dict[str, Callable[[EmbedConfig, StoreWriter, TextEncoder, Callable[[in
 }
 
 
-def finish(config: EmbedConfig, writer: StoreWriter, encoder: TextEncoder, dataset: Dataset) -> None:
-    """Commit the run's shards and say what was done."""
+def finish(
+    config: EmbedConfig, writer: StoreWriter, encoder: TextEncoder, dataset: Dataset, total: int
+) -> None:
+    """Commit the run's shards and say what was done; `total` distinct texts were wanted."""
     commit = writer.commit(
         flops_per_token=encoder.flops_per_token,
         max_tokens=encoder.max_tokens,
         datasets=[{"name": dataset.name, "id": dataset.id}],
         settings={"encoder": config.encoder, "device": config.device, "engine": config.engine},
     )
-    made, total = commit.content, len(distinct_texts(dataset.rows))
+    made = commit.content
     say(
         f"{writer.place}: {made['rows']:,} new of {total:,} distinct texts, {encoder.dim} numbers each, "
         f"by {encoder.fingerprint}"

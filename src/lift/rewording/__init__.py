@@ -1,6 +1,23 @@
 """Sentences changed by rule, English and Japanese: what makes them false, and what keeps their meaning."""
 
 from lift.rewording.change import Change
-from lift.rewording.making import KINDS, PARAPHRASES, language_of, minimal_changes, paraphrases
+from lift.rewording.making import (
+    KINDS,
+    PARAPHRASES,
+    bare,
+    language_of,
+    minimal_changes,
+    paraphrases,
+    same_meaning,
+)
 
-__all__ = ["KINDS", "PARAPHRASES", "Change", "language_of", "minimal_changes", "paraphrases"]
+__all__ = [
+    "KINDS",
+    "PARAPHRASES",
+    "Change",
+    "bare",
+    "language_of",
+    "minimal_changes",
+    "paraphrases",
+    "same_meaning",
+]

@@ -79,23 +79,32 @@ def minimal_changes(
         raise LiftError(f"Unknown kind of change {unknown[0]!r}.", f"Known are: {', '.join(KINDS)}.")
     drafts_of = _drafts_of(text, language)
     changes: list[Change] = []
-    taken = {_bare(text)}
+    taken = {bare(text)}
     for kind, rules in KINDS.items():
         if kinds is None or kind in kinds:
             for change in _drawn(drafts_of(rules), kind, text, seed):
-                if _bare(change.text) not in taken:
-                    taken.add(_bare(change.text))
+                if bare(change.text) not in taken:
+                    taken.add(bare(change.text))
                     changes.append(change)
                     break
     if not changes:
         return changes
-    kept = {
-        _bare(edited(text, draft)[0])
+    kept = _reworded(text, drafts_of)
+    return [change for change in changes if bare(change.text) not in kept]
+
+
+def same_meaning(text: str, *, language: str | None = None) -> set[str]:
+    """The text and everything that one paraphrase makes of it, each as `bare` writes it."""
+    return {bare(text)} | _reworded(text, _drafts_of(text, language))
+
+
+def _reworded(text: str, drafts_of: Callable[[Rules], list[Draft]]) -> set[str]:
+    return {
+        bare(edited(text, draft)[0])
         for kind, rules in PARAPHRASES.items()
         if kind != "surface"
         for draft in drafts_of(rules)
     }
-    return [change for change in changes if _bare(change.text) not in kept]
 
 
 def paraphrases(text: str, *, language: str | None = None, seed: int = 0) -> list[Change]:
@@ -140,6 +149,6 @@ def _drawn(drafts: list[Draft], kind: str, text: str, seed: int) -> Iterator[Cha
         yield Change(kind, *edited(text, draft))
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """What has to differ: the text without case and full stop."""
     return text.lower().rstrip(" .。")

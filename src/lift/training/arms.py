@@ -70,15 +70,18 @@ class LiftArm:
 
     tower = None
 
-    def __init__(self, store: EmbeddingStore, rows: Sequence[Row], device: str) -> None:
-        texts = distinct_texts(rows)
+    def __init__(
+        self, store: EmbeddingStore, rows: Sequence[Row], device: str, more: Sequence[str] = ()
+    ) -> None:
+        """The texts of `rows` are numbered first, then `more`."""
+        texts = list(dict.fromkeys([*distinct_texts(rows), *more]))
         self.store, self.fingerprint = store, store.fingerprint
         self.number_of = {text: number for number, text in enumerate(texts)}
         self.vectors = torch.from_numpy(store.vectors(texts)).to(device)
         self.settings: dict[str, Any] = {}
 
     def text_features(self, numbers: np.ndarray) -> Tensor:
-        """Unit vectors (B, D) of texts by number."""
+        """Unit vectors (B, D) of texts by number; (B, K, D) of numbers (B, K)."""
         return self.vectors[torch.from_numpy(numbers).to(self.vectors.device)]
 
     def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:

@@ -15,13 +15,18 @@ from lift.data import Dataset
 from lift.data.sampling import TextTable, epoch_order, random_crop
 from lift.training.config import TrainConfig
 from lift.training.features import Features
+from lift.training.negatives import NegativeTable
 
 
 class Batch(NamedTuple):
-    """What one step sees: crops (B, 3, S, S) in 0..1 and the number of each photo's text (B,)."""
+    """What one step sees: crops (B, 3, S, S) in 0..1, the number of each photo's text (B,).
+
+    And with hard negatives the numbers (B, K) of the texts that are false of each photo, -1 for none.
+    """
 
     images: Tensor
     texts: np.ndarray
+    negatives: np.ndarray | None = None
 
 
 def batch_maker(
@@ -30,6 +35,7 @@ def batch_maker(
     table: TextTable,
     config: TrainConfig,
     features: Features | None = None,
+    negatives: NegativeTable | None = None,
 ) -> Callable[[int], Batch]:
     """A pure function from the step to its batch: resuming needs no more than the number of the step.
 
@@ -37,20 +43,23 @@ def batch_maker(
     """
     size = config.batch_size or 0
     per_epoch = len(numbers) // size
-    order: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    order: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {}
 
     def make(step: int) -> Batch:
         epoch, position = divmod(step, per_epoch)
         if epoch not in order:
             order.clear()
-            order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.of_epoch(config.seed, epoch)
-        permutation, texts = order[epoch]
+            places = table.places(config.seed, epoch)
+            own = None if negatives is None else negatives.of_epoch(config.seed, epoch, places)
+            order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.flat[places], own
+        permutation, texts, own = order[epoch]
         rows = permutation[position * size : (position + 1) * size]
+        false = None if own is None else own[rows]
         if features is not None:
-            return Batch(features.rows(numbers[rows]).to(config.device), texts[rows])
+            return Batch(features.rows(numbers[rows]).to(config.device), texts[rows], false)
         pixels = torch.from_numpy(dataset.pixels[numbers[rows]])
         images = random_crop(pixels, config.seed, step, scale=(config.min_crop or 1.0, 1.0), flip=config.flip)
-        return Batch(images.to(config.device), texts[rows])
+        return Batch(images.to(config.device), texts[rows], false)
 
     return make
 

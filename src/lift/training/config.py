@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from lift.artefact import digest
 from lift.device import check_device
 from lift.errors import LiftError
 from lift.image import HEADS, BackboneShape, check_tune, encoder_shape
 from lift.losses import LOSSES
+from lift.negatives import HARD_KINDS, check_kinds
 
 #: Smallest first. Batch and learning rate of `paper-b16` are those of arXiv 2506.04209; the others are ours.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -67,11 +67,11 @@ LEAST = {
     "weight_decay": 0,
     "context": 8,
     "validations": 0,
+    "hard_negatives": 0,
+    "neighbours": 0,
     "checkpoint_steps": 1,
     "seed": 0,
 }
-
-USUAL = {"tune": "full", "head": "mlp", "image_pooling": "mean", "layer_decay": 1.0}
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,19 @@ class TrainConfig:
     """lift: fixed text vectors. clip: same image tower, data order and steps, text transformer from scratch."""
     loss: str = "contrastive"
     """contrastive, cosine (lift only) or sigmoid."""
+    cosine_weight: float = 0.0
+    """Adds the cosine loss, times this weight, to a contrastive or sigmoid one."""
+    hard_negatives: int = 0
+    """lift: minimally changed, false captions per photo and step, beside the texts of the batch; `lift embed
+    --hard-negatives` puts their vectors into the STORE."""
+    hard_kinds: tuple[str, ...] = ()
+    """Kinds of change to use, for instance order attribute number (see docs/rewording.md; default: all); pairs stands
+    for the false texts of the DATASET's own pairs."""
+    neighbours: int = 0
+    """lift: for each text so many of the nearest training texts of other photos, as negatives beside the batch."""
+    mask_similar: float | None = None
+    """lift: texts of the batch, and neighbours, with a cosine above this to a photo's own text are no negatives of it,
+    for instance 0.95. Changed captions stay: they are alike and yet false."""
     image_encoder: str | None = None
     """A ViT from scratch, for instance vit-mini-conv (see lift.image.IMAGE_ENCODERS), or a pre-trained backbone: the
     folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model."""
@@ -167,7 +180,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
             "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
             "use --loss contrastive or --loss sigmoid with --method clip",
         )
-    config = resolve_encoder(config, cropped)
+    config = resolve_negatives(resolve_encoder(config, cropped))
     shape = encoder_shape(config.image_encoder or "", config.image_pooling)
     for field, least in LEAST.items():
         value = getattr(config, field)
@@ -218,31 +231,26 @@ def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
     return replace(config, tune=tune, head=config.head or "mlp")
 
 
-def request_of(config: TrainConfig, dataset_id: str, store: dict[str, Any]) -> dict[str, Any]:
-    """What decides the weights: two runs of equal request are the same run. `store` is the STORE's manifest."""
-    fields = asdict(config)
-    for name in (
-        "images",
-        "texts",
-        "out",
-        "overwrite",
-        "name",
-        "checkpoint_minutes",
-        "checkpoint_steps",
-        "device",
-        "features",
-    ):
-        fields.pop(name)
-    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
-    if isinstance(shape, BackboneShape):
-        fields["backbone"] = shape.weights
-    for name, usual in USUAL.items():  # so that a run begun before these options existed stays the same run
-        if fields[name] == usual:
-            fields.pop(name)
-    vectors = digest([shard["sha256"] for shard in store["shards"]]) if config.method == "lift" else None
-    return {
-        **fields,
-        "dataset": dataset_id,
-        "fingerprint": store["fingerprint"]["digest"],
-        "vectors": vectors,
-    }
+def resolve_negatives(config: TrainConfig) -> TrainConfig:
+    """Check what belongs to the negatives and the mix of losses; kinds are put into the order of HARD_KINDS."""
+    check_kinds(config.hard_kinds)
+    if config.hard_kinds and not config.hard_negatives:
+        raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives 2")
+    known = config.loss in LOSSES and LOSSES[config.loss].knows_negatives
+    asked = [name for name in ("hard_negatives", "neighbours", "mask_similar") if getattr(config, name)]
+    flag = f"--{asked[0].replace('_', '-')}" if asked else "--cosine-weight"
+    if not known and (asked or config.cosine_weight):
+        raise LiftError(
+            f"{flag} does nothing with {'--tune' if config.loss == 'ridge' else '--loss'} {config.loss}",
+            "use --loss contrastive or --loss sigmoid, or leave it away",
+        )
+    if asked and config.method == "clip":
+        raise LiftError(
+            f"{flag} needs text vectors that stand still; the text tower of clip would have to compute them every step",
+            "use --method lift, or leave it away",
+        )
+    if config.mask_similar is not None and not 0 < config.mask_similar < 1:
+        raise LiftError(f"--mask-similar is {config.mask_similar}", "give a cosine above 0 and below 1")
+    if not 0 <= config.cosine_weight < math.inf:
+        raise LiftError(f"--cosine-weight is {config.cosine_weight}", "give 0 or more")
+    return replace(config, hard_kinds=tuple(kind for kind in HARD_KINDS if kind in config.hard_kinds))

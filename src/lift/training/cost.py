@@ -15,7 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lift.image import ImageEncoder, apply_tuning
-from lift.losses import LOSSES
+from lift.losses import LOSSES, OwnNegatives
 from lift.text import TextTower
 
 
@@ -27,8 +27,13 @@ def _meta_flops(
     text: tuple[Any, ...] | None,
     length: int,
     trained: tuple[str, str, bool] = ("mlp", "full", False),
+    own: int = 0,
+    masked: bool = False,
 ) -> int:
-    """`trained`: the encoder's head, what is tuned, and whether the body's vectors are at hand."""
+    """`trained`: the encoder's head, what is tuned, and whether the body's vectors are at hand.
+
+    own: hard negatives of each image. masked: whether texts are compared with one another.
+    """
     shape, image_size, dim = image
     # The meta device computes nothing, and attention there is made of products that the counter sees;
     # on a CPU it would count fused attention as zero.
@@ -49,7 +54,12 @@ def _meta_flops(
         ):
             features = tower(ids) if tower is not None else torch.empty(batch, dim)
             pooled = torch.empty(batch, shape.width) if kept else encoder.pooled(images)
-            LOSSES[loss].function(encoder.from_pooled(pooled), features, numbers, scale, bias).backward()
+            more: dict[str, Any] = {"similar": 0.5} if masked else {}
+            if own:
+                there = torch.empty(batch, own, dtype=torch.bool)
+                more["own"] = OwnNegatives(torch.empty(batch, own, dim), there)
+            found = encoder.from_pooled(pooled)
+            LOSSES[loss].function(found, features, numbers, scale, bias, **more).backward()
     return counter.get_total_flops()
 
 
@@ -61,10 +71,13 @@ def step_flops(
     texts: Sequence[tuple[int, int]] = (),
     *,
     kept: bool = False,
+    own: int = 0,
+    masked: bool = False,
 ) -> int:
     """FLOPs of one forward and backward pass; with a text tower, `texts` are its (texts, tokens per text) buckets.
 
-    Nothing flows back into frozen parts; with `kept` the frozen body is not even computed.
+    Nothing flows back into frozen parts; with `kept` the frozen body is not even computed. `own` negatives of each
+    image are counted with the logits, and the comparison of the texts where near ones are `masked`.
 
     The count is a polynomial of second degree in the length (attention is the square), so three counted lengths
     give all others exactly; counting each of a run's many lengths would take longer than some runs. A text costs
@@ -73,7 +86,7 @@ def step_flops(
     image = (encoder.shape, encoder.image_size, encoder.dim)
     trained = (encoder.head_name, encoder.tune, kept)
     if tower is None:
-        return _meta_flops(image, batch, loss, None, 0, trained)
+        return _meta_flops(image, batch, loss, None, 0, trained, own, masked)
     settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
     text = (tower.tokenizer, tuple(settings.items()))
     at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained) for known in (4, 6, 8))

@@ -51,10 +51,12 @@ def finish(
     cost: dict[str, Any],
     validation: dict[str, float],
     samples: int | None = None,
+    negatives: dict[str, Any] | None = None,
 ) -> None:
     """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN.
 
     Low-rank additions are merged into the weights. `samples`: photos seen, where not steps times batch size.
+    negatives: what run.json tells of hard negatives and neighbours.
     """
     encoder, scalars = modules["image"], modules["scalars"]
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
@@ -101,6 +103,7 @@ def finish(
         "samples_seen": steps * (config.batch_size or 0) if samples is None else samples,
         "cost": {**cost, "offline_text": offline},
         "validation": validation,
+        **({"negatives": negatives} if negatives else {}),
         "versions": versions(),
         "machine": machine(),
     }

@@ -16,17 +16,20 @@ from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
 from lift.image import ImageEncoder, encoder_shape
-from lift.losses import LOSSES, MAX_LOGIT_SCALE
+from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine
 from lift.model import Model
+from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
 from lift.training.batches import ahead, batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
-from lift.training.config import TrainConfig, request_of, resolve
+from lift.training.config import TrainConfig, resolve
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
+from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives, gather
 from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
+from lift.training.request import request_of
 from lift.training.state import load_state, open_run, save_state, trim_log
 from lift.training.validation import seen_photos, validate, validation_photos
 
@@ -37,8 +40,10 @@ def train(config: TrainConfig) -> Model:
     """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
     config = resolve(config)
     dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
+    found = find_hard_negatives(config, dataset, training_photos(dataset, config).tolist())
     check_inputs(config, dataset, store)
-    request = request_of(config, dataset.id, store.manifest)
+    check_vectors_of(config, dataset, store, found)
+    request = request_of(config, dataset.id, store.manifest, texts_of(found))
     standing = open_run(config.out, request, config.overwrite)
     if standing == "done":
         say(f"{config.out}: already done")
@@ -46,7 +51,10 @@ def train(config: TrainConfig) -> Model:
     deterministic = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        (solve if config.tune == "ridge" else run_steps)(config, dataset, store)
+        if config.tune == "ridge":
+            solve(config, dataset, store)
+        else:
+            run_steps(config, dataset, store, found)
     finally:
         torch.use_deterministic_algorithms(deterministic)
     return Model.load(config.out, device=config.device)
@@ -81,9 +89,9 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
 
 
 def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
-    config: TrainConfig, dataset: Dataset, store: EmbeddingStore
+    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found
 ) -> None:
-    """Everything between an opened RUN folder and its finished run.json."""
+    """Everything between an opened RUN folder and its finished run.json; `found` are the hard negatives."""
     assert (
         config.image_encoder
         and config.batch_size
@@ -100,11 +108,16 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     kept = keep_features(encoder, dataset, seen_photos(dataset, numbers, config), config)
     encode = encoder if kept is None else encoder.from_pooled
     arm: Arm
+    negatives = None
     if config.method == "clip":
         arm = ClipArm(rows, config, dim=store.dim, depth=encoder.shape.depth)
     else:
-        arm = LiftArm(store, rows, config.device)
-    loss = LOSSES[config.loss]
+        arm = LiftArm(store, rows, config.device, texts_of(found))
+        if found or config.neighbours:
+            negatives = NegativeTable(config, rows, arm, found)
+    loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
+    more: dict[str, Any] = {} if config.mask_similar is None else {"similar": config.mask_similar}
+    own, masked = (0 if negatives is None else negatives.width), config.mask_similar is not None
     scalars = Scalars(
         loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
     ).to(config.device)
@@ -114,7 +127,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     optimiser = make_optimiser(modules, config)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
-    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept)
+    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept, negatives)
     per_epoch = len(rows) // config.batch_size
     steps = per_epoch * config.epochs
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
@@ -147,7 +160,10 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 image_features = encode(batch.images)
                 text_features = arm.text_features(batch.texts)
             ids = torch.from_numpy(batch.texts).to(config.device)
-            value = loss.function(image_features, text_features, ids, scalars.log_scale.exp(), scalars.bias)
+            if batch.negatives is not None:
+                more["own"] = gather(arm, batch.negatives, config.device)
+            scale, bias = scalars.log_scale.exp(), scalars.bias
+            value = loss.function(image_features, text_features, ids, scale, bias, **more)
             optimiser.zero_grad(set_to_none=True)
             value.backward()
             norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip)
@@ -158,7 +174,16 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
             texts, at_hand = arm.computed(batch.texts), kept is not None
-            flops += step_flops(encoder, config.batch_size, config.loss, arm.tower, texts, kept=at_hand)
+            flops += step_flops(
+                encoder,
+                config.batch_size,
+                config.loss,
+                arm.tower,
+                texts,
+                kept=at_hand,
+                own=own,
+                masked=masked,
+            )
             began += time.perf_counter() - paused
 
             done = step + 1
@@ -198,6 +223,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 began += saved_at - paused
 
     seconds += time.perf_counter() - began
+    before = [part for part in (kept, negatives) if part is not None]
     finish(
         config,
         modules,
@@ -206,12 +232,14 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         store,
         steps=steps,
         cost={
-            "seconds": round(seconds + (kept.seconds if kept is not None else 0), 2),
+            "seconds": round(seconds + sum(part.seconds for part in before), 2),
             "samples_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
             "flops_per_sample": flops / (steps * config.batch_size),
-            "flops_total": flops + (kept.flops if kept is not None else 0),
+            "flops_total": flops + sum(part.flops for part in before),
             **({"frozen_features": kept.cost} if kept is not None else {}),
+            **({"negatives": negatives.cost} if negatives is not None else {}),
             "peak_memory_bytes": max(facts["memory"], peak_memory(config.device)),
         },
         validation=latest,
+        negatives=None if negatives is None else negatives.facts,
     )

@@ -1,0 +1,177 @@
+"""What negatives and mixes of losses bring: one arm per option, against the plain contrastive loss, same steps.
+
+    python benchmarks/ablation.py scenes --work /tmp/ablation --images 2000 --epochs 10
+    python benchmarks/ablation.py flickr8k --data ../shared/data/flickr8k --work /tmp/ablation --epochs 10
+
+Every arm sees the same photos with the same captions and crops from the same initial weights. Writes
+benchmarks/results/ablation_<set>.json with recall@10 both ways, pair accuracy by kind with its controls, paired
+differences to the plain arm with 95 % intervals, what each arm cost, the machine and the versions. The runs stay in
+--work; a stopped benchmark goes on, and arms that are added later stand beside those that were there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from tyro.conf import Positional
+
+from lift.adaptation import ConditionConfig, condition
+from lift.artefact import write_json
+from lift.embedding import EmbedConfig, embed
+from lift.evaluation import EvaluateConfig, evaluate
+from lift.ingest import IngestConfig, ingest
+from lift.metrics import paired_bootstrap
+from lift.scenes import ScenesConfig, scenes
+from lift.training import TrainConfig, train
+
+RESULTS = Path(__file__).parent / "results"
+#: Arm -> (STORE, options of TrainConfig); those with hard negatives use --kinds.
+ARMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "plain": ("store", {}),
+    "hard": ("store", {"hard_negatives": 4}),
+    "neighbours": ("store", {"neighbours": 8}),
+    "mask": ("store", {"mask_similar": 0.9}),
+    "cosine-mix": ("store", {"cosine_weight": 1.0}),
+    "centred": ("centred", {}),
+    "centred-hard": ("centred", {"hard_negatives": 4}),
+    "sigmoid": ("store", {"loss": "sigmoid"}),
+    "sigmoid-hard": ("store", {"loss": "sigmoid", "hard_negatives": 4}),
+}
+RECALLS = ("text_to_image/recall@10", "image_to_text/recall@10")
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """Train and measure arms that differ in one option each."""
+
+    set: Positional[Literal["flickr8k", "scenes"]]
+    """Which data set."""
+    work: Path = Path("ablation-work")
+    """Folder for DATASET, STOREs and RUNs."""
+    data: Path = Path("../shared/data/flickr8k")
+    """Folder of the real photos."""
+    image_encoder: str = "vit-micro-conv"
+    """Image tower, from scratch."""
+    epochs: int = 10
+    """Passes over the training photos."""
+    batch_size: int = 128
+    """Photos per step."""
+    min_crop: float = 0.8
+    """Smallest share of a photo that a random crop keeps."""
+    size: int = 64
+    """Pixels."""
+    images: int = 2000
+    """Pictures to draw for scenes."""
+    arms: tuple[str, ...] = ("plain", "hard", "neighbours", "mask", "centred", "centred-hard")
+    """Arms to train now, of ARMS; plain always comes first."""
+    kinds: tuple[str, ...] = ("order", "attribute", "number", "left_right", "relation")
+    """Kinds of hard negatives."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of each arm."""
+
+
+def main(config: AblationConfig) -> None:
+    """Run what is not there yet, then write the JSON of everything that is there."""
+    work = config.work / config.set
+    dataset, store = work / "dataset", work / "store"
+    work.mkdir(parents=True, exist_ok=True)
+    if config.set == "scenes":
+        scenes(ScenesConfig(out=dataset, images=config.images, size=config.size, workers=1))
+    else:
+        pairs = (config.data / "order_swap.jsonl",)
+        ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
+    embed(EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds))
+    condition(ConditionConfig(store=str(store), out=str(work / "centred"), images=dataset))
+    for seed in config.seeds:
+        for arm in dict.fromkeys(("plain", *config.arms)):
+            run = work / f"{arm}-{config.epochs}-{seed}"
+            texts, options = ARMS[arm]
+            if "hard_negatives" in options:
+                options = options | {"hard_kinds": config.kinds}
+            train(
+                TrainConfig(
+                    images=dataset,
+                    texts=work / texts,
+                    out=run,
+                    image_encoder=config.image_encoder,
+                    epochs=config.epochs,
+                    batch_size=config.batch_size,
+                    min_crop=config.min_crop,
+                    validations=1,
+                    seed=seed,
+                    **options,
+                )
+            )
+            for task in ("retrieval", "pairs"):
+                evaluate(EvaluateConfig(run, task, dataset=dataset, texts=work / texts))  # type: ignore[arg-type]
+            write_json(RESULTS / f"ablation_{config.set}.json", gather(config, work))
+
+
+def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
+    """Everything the table needs, from the RUN folders of --epochs that are finished and measured."""
+    arms: dict[str, dict[str, Any]] = {}
+    first: dict[str, Any] = {}
+    for arm, (_, options) in ARMS.items():
+        for seed in range(100):
+            run, plain = (work / f"{name}-{config.epochs}-{seed}" for name in (arm, "plain"))
+            if not (run / "run.json").is_file() or len(list((run / "results").glob("*.json"))) < 2:
+                continue
+            made = json.loads((run / "run.json").read_text("utf-8"))
+            first = first or made
+            of_seed: dict[str, Any] = {}
+            for file in sorted((run / "results").glob("*.json")):
+                result = json.loads(file.read_text("utf-8"))
+                wanted = {name: found for name, found in result["metrics"].items() if is_wanted(name)}
+                of_seed[result["task"]] = {
+                    "protocol": result["protocol"],
+                    "n": result["n"],
+                    "metrics": wanted,
+                    **({} if arm == "plain" else {"minus_plain": differences(file, plain)}),
+                }
+            cost = made["cost"]
+            of_seed["cost"] = {
+                k: cost[k] for k in ("seconds", "flops_total", "flops_per_sample", "negatives") if k in cost
+            }
+            of_seed["negatives"] = made.get("negatives")
+            asked = {name: made["config"][name] for name in (*options, "hard_kinds") if made["config"][name]}
+            arms.setdefault(arm, {"options": asked, "seeds": {}})["seeds"][str(seed)] = of_seed
+    names = ("image_encoder", "epochs", "batch_size", "lr", "min_crop", "flip")
+    return {
+        "set": config.set,
+        "image_size": config.size,
+        "config": {name: first["config"][name] for name in names},
+        "dataset": first["dataset"],
+        "text_encoder": first["fingerprint"]["name"],
+        "arms": arms,
+        "machine": first["machine"],
+        "versions": first["versions"],
+    }
+
+
+def is_wanted(metric: str) -> bool:
+    """Recall@10 both ways, and pair accuracies over all lengths with their controls."""
+    return metric in RECALLS or ("pair_accuracy/" in metric and not metric.endswith(("/short", "/long")))
+
+
+def differences(file: Path, plain: Path) -> dict[str, list[float]]:
+    """Paired difference to the plain arm's result, per metric: [mean, low, high], 95 %."""
+    other = plain / "results" / file.with_suffix(".npz").name
+    if not other.is_file():
+        return {}
+    with np.load(file.with_suffix(".npz")) as mine, np.load(other) as theirs:
+        found = {}
+        for key in mine.files:
+            name = key.replace("__", "/")
+            if not key.endswith("__image") and key in theirs.files and is_wanted(name):
+                change = paired_bootstrap(mine[key], theirs[key], mine[f"{key}__image"])
+                found[name] = [round(x, 3) for x in change]
+        return found
+
+
+if __name__ == "__main__":
+    main(tyro.cli(AblationConfig))
