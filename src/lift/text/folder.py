@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lift.errors import LiftError
-from lift.fingerprint import Fingerprint, hash_paths
-from lift.text.options import NUMBER_TYPE, EncoderOptions
+from lift.fingerprint import hash_paths
 
 WEIGHTS = ["*.safetensors"], ["pytorch_model*.bin"]  # the second only where there is none of the first
 TOKENIZER = [
@@ -90,35 +89,3 @@ def hash_tokenizer(folder: Path) -> str:
 def hash_settings(folder: Path, names: Sequence[str]) -> str:
     """Hash of the JSON files that shape the computation."""
     return hash_paths(folder, match(module_folders(folder), names))
-
-
-def folder_fingerprint(
-    origin: Origin,
-    options: EncoderOptions,
-    *,
-    prompt: str,
-    pooling: str,
-    max_tokens: int,
-    dim: int,
-    precision: Literal["fp32", "bf16"],
-    recorded_pooling: str | None = None,
-) -> Fingerprint:
-    """What decides the vectors of an encoder that lies in a folder.
-
-    pooling: in words, with the hashes of the settings and of program code behind it; recorded_pooling: the option as it
-    was resolved, to build it again.
-    """
-    resolved = {} if recorded_pooling is None else {"pooling": recorded_pooling}
-    return Fingerprint(
-        name=origin.name,
-        source=origin.source,
-        weights=hash_weights(origin.folder),
-        tokenizer=hash_tokenizer(origin.folder),
-        prompt=prompt,
-        pooling=pooling,
-        max_tokens=max_tokens,
-        normalised=True,
-        dim=dim,
-        dtype=NUMBER_TYPE[precision],
-        options={**options.changed(), **resolved, "precision": precision, "licence": origin.licence},
-    )

@@ -12,7 +12,7 @@ import torch
 
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
-from lift.text.folder import Origin, folder_fingerprint, hash_settings
+from lift.text.folder import Origin, hash_settings, hash_tokenizer, hash_weights
 from lift.text.hub import first_line
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
 from lift.text.remote_code import hash_code
@@ -46,16 +46,24 @@ class OwnEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, settings, prompt, length, number type, and the code."""
-        settings = hash_settings(self.origin.folder, ["config.json"])
-        return folder_fingerprint(
-            self.origin,
-            self.options,
+        folder = self.origin.folder
+        return Fingerprint(
+            name=self.name,
+            source=self.origin.source,
+            weights=hash_weights(folder),
+            tokenizer=hash_tokenizer(folder),
             prompt=self.options.prompt,
-            pooling=f"own, settings {settings}{self._code}",
+            pooling=f"own, settings {hash_settings(folder, ['config.json'])}{self._code}",
             max_tokens=self.max_tokens,
+            normalised=True,
             dim=self.dim,
-            precision=self.precision,
-            recorded_pooling="own",
+            dtype=NUMBER_TYPE[self.precision],
+            options={
+                **self.options.changed(),
+                "pooling": "own",
+                "precision": self.precision,
+                "licence": self.origin.licence,
+            },
         )
 
     @property

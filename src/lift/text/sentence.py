@@ -11,7 +11,7 @@ import torch
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import count_tokens
-from lift.text.folder import MODULE_SETTINGS, Origin, folder_fingerprint, hash_settings
+from lift.text.folder import MODULE_SETTINGS, Origin, hash_settings, hash_tokenizer, hash_weights
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
 from lift.text.remote_code import hash_code
 from lift.text.transformer import LOADING_ERRORS, UNBOUNDED, choose_dim, not_loadable, position_limit
@@ -73,15 +73,23 @@ class SentenceEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, modules, prompt, length, number type, own code."""
-        settings = hash_settings(self.origin.folder, MODULE_SETTINGS)
-        return folder_fingerprint(
-            self.origin,
-            self.options,
+        folder = self.origin.folder
+        return Fingerprint(
+            name=self.name,
+            source=self.origin.source,
+            weights=hash_weights(folder),
+            tokenizer=hash_tokenizer(folder),
             prompt=self.prompt,
-            pooling=f"modules {settings}{self._code}",
+            pooling=f"modules {hash_settings(folder, MODULE_SETTINGS)}{self._code}",
             max_tokens=self.max_tokens,
+            normalised=True,
             dim=self.dim,
-            precision=self.precision,
+            dtype=NUMBER_TYPE[self.precision],
+            options={
+                **self.options.changed(),
+                "precision": self.precision,
+                "licence": self.origin.licence,
+            },
         )
 
     @property

@@ -15,7 +15,7 @@ from torch import Tensor
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import TEXTS_AT_ONCE
-from lift.text.folder import Origin, folder_fingerprint, hash_settings, read_json
+from lift.text.folder import Origin, hash_settings, hash_tokenizer, hash_weights, read_json
 from lift.text.hub import first_line
 from lift.text.minilm import quiet_transformers
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
@@ -152,16 +152,24 @@ class TransformerEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, settings, prompt, pooling, length, number type, own code."""
-        settings = hash_settings(self.origin.folder, ["config.json"])
-        return folder_fingerprint(
-            self.origin,
-            self.options,
+        folder = self.origin.folder
+        return Fingerprint(
+            name=self.name,
+            source=self.origin.source,
+            weights=hash_weights(folder),
+            tokenizer=hash_tokenizer(folder),
             prompt=self.options.prompt,
-            pooling=f"{self.pooling}, settings {settings}{self._code}",
+            pooling=f"{self.pooling}, settings {hash_settings(folder, ['config.json'])}{self._code}",
             max_tokens=self.max_tokens,
+            normalised=True,
             dim=self.dim,
-            precision=self.precision,
-            recorded_pooling=self.pooling,
+            dtype=NUMBER_TYPE[self.precision],
+            options={
+                **self.options.changed(),
+                "pooling": self.pooling,
+                "precision": self.precision,
+                "licence": self.origin.licence,
+            },
         )
 
     @property
