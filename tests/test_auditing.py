@@ -179,6 +179,18 @@ def test_the_lead_is_paired() -> None:
     assert lead.beyond_noise
 
 
+def test_parts_that_cannot_be_resampled_give_no_lead() -> None:
+    """A text file of single lines has rank and hubness alone: one number each, of which no noise is known."""
+    flat = np.full(50, 100.0)  # nor is it of a part in which nobody ever fails
+    glossary = Measured("glossary", 100.0, normalised=1.0, outcomes=(flat, np.arange(50)))
+    ranks = [Measured("effective_rank", 1.0, normalised=v) for v in (0.5, 0.6)]
+    for more in ([], [glossary]):
+        _, (lead,) = gaps(
+            {name: score_of([rank, *more], seed=0) for name, rank in zip("ab", ranks, strict=True)}
+        )
+        assert lead.value > 0 and not lead.beyond_noise
+
+
 def test_minimal_changes_by_hand() -> None:
     same = [np.array([0.9, 0.7]), np.array([0.6])]
     outcome = compare_trials(same, np.array([0.8, 0.65]), np.array([4, 7]))

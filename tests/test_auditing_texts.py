@@ -79,6 +79,11 @@ def test_the_sample_is_whole_items_and_does_not_depend_on_their_order() -> None:
 def test_damaged_letters_and_empty_texts_are_counted() -> None:
     corpus = corpus_of([("a", [*LINES, " ", "caf\ufffd"])], "x")
     assert (corpus.facts["empty texts"], corpus.facts["texts with a replacement character"]) == (1, 1)
+    half = corpus_of(
+        [("a \ud83d", [*LINES, "half of a smile \ud83d"])], "x"
+    )  # what JSON may hold and no file can
+    assert half.facts["texts with a replacement character"] == 1
+    assert any(text.startswith("half of a smile \ufffd") for text in half.texts)
 
 
 def test_texts_that_cannot_be_examined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import torch
 from lift.errors import LiftError
 from lift.text import EncoderOptions, MiniLM, TransformerEncoder, load_text_encoder
 from lift.text.pooling import pool
+from lift.text.transformer import forward_flops
 from models_by_hand import DECODERS, LIMIT, SPECIALS, TEXTS, save_tiny
 
 POOLINGS = ("mean", "weighted-mean", "last", "eos", "cls")
@@ -253,3 +254,10 @@ def test_decoders_are_known_by_their_config() -> None:
         assert not is_causal(AutoConfig.for_model(family)), family
     assert not is_causal(AutoConfig.for_model("gemma3_text", use_bidirectional_attention=True))
     assert is_causal(AutoConfig.for_model("bert", is_decoder=True))
+
+
+def test_a_model_called_embedding_costs_what_its_layers_cost() -> None:
+    """NV-Embed holds its transformer as `embedding_model`: by name alone it would cost nothing."""
+    inner = torch.nn.ModuleDict({"embed_tokens": torch.nn.Embedding(50, 4), "layer": torch.nn.Linear(4, 3)})
+    model = torch.nn.ModuleDict({"embedding_model": inner, "embeddings": torch.nn.LayerNorm(4)})
+    assert forward_flops(model) == 2.0 * (4 * 3 + 3)

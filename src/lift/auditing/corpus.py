@@ -122,7 +122,9 @@ def corpus_of(
         kept = grouped.setdefault(item, {})
         for text in texts:
             given += 1
-            text = text.strip()
+            text = (
+                text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").strip()
+            )  # JSON may hold half a letter
             if text:
                 kept[text] = None
                 damaged += "\ufffd" in text

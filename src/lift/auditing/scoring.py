@@ -23,6 +23,7 @@ WEIGHTS = {
     "truncation": 1.0,
 }
 SAMPLES = 1000
+CONSTANT = 1e-9  # draws closer than this differ by rounding only
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,21 @@ class Score:
 
 @dataclass(frozen=True)
 class Gap:
-    """The best encoder's score minus another's, with its paired 95 % interval; `beyond_noise` when 0 is outside."""
+    """The best encoder's score minus another's, with its paired 95 % interval; `beyond_noise` when 0 is outside.
+
+    `resampled` is False when no part of either score changes with the items: then the interval knows nothing of noise.
+    """
 
     name: str
     value: float
     low: float
     high: float
+    resampled: bool = True
 
     @property
     def beyond_noise(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
+        """Whether there is an interval, and it excludes zero."""
+        return self.resampled and (self.low > 0 or self.high < 0)
 
 
 def score_of(measured: Sequence[Measured], seed: int) -> Score:
@@ -97,7 +102,7 @@ def gaps(scores: dict[str, Score]) -> tuple[str | None, list[Gap]]:
     for name, score in scored.items():
         if name != best and score.parts.keys() == scored[best].parts.keys():
             low, high = np.percentile(scored[best].draws - score.draws, [2.5, 97.5])
-            found.append(
-                Gap(name, (scored[best].value or 0.0) - (score.value or 0.0), float(low), float(high))
-            )
+            lead = (scored[best].value or 0.0) - (score.value or 0.0)
+            resampled = any(float(np.ptp(one.draws)) > CONSTANT for one in (scored[best], score))
+            found.append(Gap(name, lead, float(low), float(high), resampled))
     return best, found

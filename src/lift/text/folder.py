@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lift.errors import LiftError
-from lift.fingerprint import hash_paths
+from lift.fingerprint import Fingerprint, hash_paths
+from lift.text.options import NUMBER_TYPE, EncoderOptions
 
 WEIGHTS = ["*.safetensors"], ["pytorch_model*.bin"]  # the second only where there is none of the first
 TOKENIZER = [
@@ -89,3 +90,38 @@ def hash_tokenizer(folder: Path) -> str:
 def hash_settings(folder: Path, names: Sequence[str]) -> str:
     """Hash of the JSON files that shape the computation."""
     return hash_paths(folder, match(module_folders(folder), names))
+
+
+def folder_fingerprint(
+    origin: Origin,
+    options: EncoderOptions,
+    *,
+    prompt: str,
+    pooling: str,
+    max_tokens: int,
+    dim: int,
+    precision: str,
+    chosen: str | None = None,
+) -> Fingerprint:
+    """What decides the vectors of an encoder loaded from a folder: `pooling` names its settings and code as well.
+
+    chosen: the pooling that is recorded in place of auto, where it is not the modules' own.
+    """
+    return Fingerprint(
+        name=origin.name,
+        source=origin.source,
+        weights=hash_weights(origin.folder),
+        tokenizer=hash_tokenizer(origin.folder),
+        prompt=prompt,
+        pooling=pooling,
+        max_tokens=max_tokens,
+        normalised=True,
+        dim=dim,
+        dtype=NUMBER_TYPE[precision],
+        options={
+            **options.changed(),
+            **({"pooling": chosen} if chosen else {}),
+            "precision": precision,
+            "licence": origin.licence,
+        },
+    )

@@ -12,11 +12,18 @@ import torch
 
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
-from lift.text.folder import Origin, hash_settings, hash_tokenizer, hash_weights
+from lift.text.folder import Origin, folder_fingerprint, hash_settings
 from lift.text.hub import first_line
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
 from lift.text.remote_code import hash_code
-from lift.text.transformer import LOADING_ERRORS, choose_dim, load_parts, token_limit
+from lift.text.transformer import (
+    LOADING_ERRORS,
+    choose_dim,
+    forward_flops,
+    load_parts,
+    prompted_counts,
+    token_limit,
+)
 
 
 class OwnEncoder:
@@ -46,38 +53,26 @@ class OwnEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, settings, prompt, length, number type, and the code."""
-        folder = self.origin.folder
-        return Fingerprint(
-            name=self.name,
-            source=self.origin.source,
-            weights=hash_weights(folder),
-            tokenizer=hash_tokenizer(folder),
+        settings = hash_settings(self.origin.folder, ["config.json"])
+        return folder_fingerprint(
+            self.origin,
+            self.options,
             prompt=self.options.prompt,
-            pooling=f"own, settings {hash_settings(folder, ['config.json'])}{self._code}",
+            pooling=f"own, settings {settings}{self._code}",
             max_tokens=self.max_tokens,
-            normalised=True,
             dim=self.dim,
-            dtype=NUMBER_TYPE[self.precision],
-            options={
-                **self.options.changed(),
-                "pooling": "own",
-                "precision": self.precision,
-                "licence": self.origin.licence,
-            },
+            precision=self.precision,
+            chosen="own",
         )
 
     @property
     def flops_per_token(self) -> float:
         """Two per parameter outside the embeddings."""
-        return 2.0 * sum(p.numel() for n, p in self._model.named_parameters() if "embed" not in n)
+        return forward_flops(self._model)
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text with its prompt, by the folder's tokenizer, before truncation: int64 (n,)."""
-        if not len(texts):
-            return np.zeros(0, np.int64)
-        prompted = [self.options.prompt + text for text in texts]
-        ids = self._tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"]
-        return np.array([len(row) for row in ids], dtype=np.int64)
+        return prompted_counts(self._tokenizer, self.options.prompt, texts)
 
     @torch.inference_mode()
     def _raw(self, texts: list[str]) -> np.ndarray:

@@ -11,10 +11,18 @@ import torch
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import count_tokens
-from lift.text.folder import MODULE_SETTINGS, Origin, hash_settings, hash_tokenizer, hash_weights
+from lift.text.folder import MODULE_SETTINGS, Origin, folder_fingerprint, hash_settings
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
 from lift.text.remote_code import hash_code
-from lift.text.transformer import LOADING_ERRORS, UNBOUNDED, choose_dim, not_loadable, position_limit
+from lift.text.transformer import (
+    LOADING_ERRORS,
+    UNBOUNDED,
+    choose_dim,
+    forward_flops,
+    not_loadable,
+    position_limit,
+    prompted_counts,
+)
 
 
 class SentenceEncoder:
@@ -73,39 +81,28 @@ class SentenceEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, modules, prompt, length, number type, own code."""
-        folder = self.origin.folder
-        return Fingerprint(
-            name=self.name,
-            source=self.origin.source,
-            weights=hash_weights(folder),
-            tokenizer=hash_tokenizer(folder),
+        settings = hash_settings(self.origin.folder, MODULE_SETTINGS)
+        return folder_fingerprint(
+            self.origin,
+            self.options,
             prompt=self.prompt,
-            pooling=f"modules {hash_settings(folder, MODULE_SETTINGS)}{self._code}",
+            pooling=f"modules {settings}{self._code}",
             max_tokens=self.max_tokens,
-            normalised=True,
             dim=self.dim,
-            dtype=NUMBER_TYPE[self.precision],
-            options={
-                **self.options.changed(),
-                "precision": self.precision,
-                "licence": self.origin.licence,
-            },
+            precision=self.precision,
         )
 
     @property
     def flops_per_token(self) -> float:
         """Two per parameter outside the embeddings."""
-        return 2.0 * sum(p.numel() for n, p in self._model.named_parameters() if "embed" not in n)
+        return forward_flops(self._model)
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text before truncation, prompt and specials included: int (n,)."""
-        if not len(texts):
-            return np.zeros(0, np.int64)
-        prompted, tokenizer = [self.prompt + text for text in texts], self._model.tokenizer
+        tokenizer = self._model.tokenizer
         if not callable(tokenizer):  # static embeddings have a bare tokenizer
-            return count_tokens(tokenizer.encode_batch, prompted)
-        ids = tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"]
-        return np.array([len(row) for row in ids], dtype=np.int64)
+            return count_tokens(tokenizer.encode_batch, [self.prompt + text for text in texts])
+        return prompted_counts(tokenizer, self.prompt, texts)
 
     def _raw(self, texts: list[str]) -> torch.Tensor:
         """The model's vectors, float32 (n, D)."""

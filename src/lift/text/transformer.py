@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import TEXTS_AT_ONCE
-from lift.text.folder import Origin, hash_settings, hash_tokenizer, hash_weights, read_json
+from lift.text.folder import Origin, folder_fingerprint, hash_settings, read_json
 from lift.text.hub import first_line
 from lift.text.minilm import quiet_transformers
 from lift.text.options import NUMBER_TYPE, EncoderOptions, choose_precision
@@ -82,6 +82,29 @@ def is_causal(config: Any) -> bool:
         MODEL_FOR_MASKED_LM_MAPPING_NAMES
     )
     return decoder or bool(getattr(text, "is_decoder", False))
+
+
+def forward_flops(model: nn.Module) -> float:
+    """Two per parameter outside the embeddings: the forward cost of one token.
+
+    By kind of module, not by name alone: NV-Embed calls its whole transformer `embedding_model`.
+    """
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    found = {id(p) for module in model.modules() if isinstance(module, tables) for p in module.parameters()}
+    return 2.0 * sum(
+        p.numel()
+        for n, p in model.named_parameters()
+        if id(p) not in found and "embeddings" not in n.split(".")
+    )
+
+
+def prompted_counts(tokenizer: Any, prompt: str, texts: Sequence[str]) -> np.ndarray:
+    """Tokens of each text behind `prompt`, by a tokenizer of transformers, before truncation: int64 (n,)."""
+    if not len(texts):
+        return np.zeros(0, np.int64)
+    prompted = [prompt + text for text in texts]
+    ids = tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"]
+    return np.array([len(row) for row in ids], dtype=np.int64)
 
 
 def position_limit(model: Any) -> int:
@@ -152,30 +175,22 @@ class TransformerEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What decides the vectors: weights, tokenizer, settings, prompt, pooling, length, number type, own code."""
-        folder = self.origin.folder
-        return Fingerprint(
-            name=self.name,
-            source=self.origin.source,
-            weights=hash_weights(folder),
-            tokenizer=hash_tokenizer(folder),
+        settings = hash_settings(self.origin.folder, ["config.json"])
+        return folder_fingerprint(
+            self.origin,
+            self.options,
             prompt=self.options.prompt,
-            pooling=f"{self.pooling}, settings {hash_settings(folder, ['config.json'])}{self._code}",
+            pooling=f"{self.pooling}, settings {settings}{self._code}",
             max_tokens=self.max_tokens,
-            normalised=True,
             dim=self.dim,
-            dtype=NUMBER_TYPE[self.precision],
-            options={
-                **self.options.changed(),
-                "pooling": self.pooling,
-                "precision": self.precision,
-                "licence": self.origin.licence,
-            },
+            precision=self.precision,
+            chosen=self.pooling,
         )
 
     @property
     def flops_per_token(self) -> float:
         """Two per parameter outside the embeddings."""
-        return 2.0 * sum(p.numel() for n, p in self._model.named_parameters() if "embed" not in n)
+        return forward_flops(self._model)
 
     def _ids(self, texts: Sequence[str], limit: int | None) -> list[list[int]]:
         """Token ids with the tokenizer's specials, cut to `limit` such that the specials stay."""
