@@ -235,9 +235,9 @@ def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
         config = replace(config, min_crop=1.0)  # so that every photo passes the frozen backbone only once
     return replace(config, tune=tune, head=config.head or "mlp")
 
-    """Check what belongs to negatives and mixes of losses and captions; kinds are put into the order of HARD_KINDS."""
+
 def resolve_negatives(config: TrainConfig) -> TrainConfig:
-    """Check what belongs to the negatives and the mixes of losses and captions; kinds are put into the order of HARD_KINDS."""
+    """Check what belongs to negatives and mixes of losses and captions; kinds are put into the order of HARD_KINDS."""
     check_kinds(config.hard_kinds)
     if config.hard_kinds and not config.hard_negatives:
         raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives 2")
