@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from conftest import train_tiny
 from lift.artefact import sha256_file
 from lift.data import Dataset, Row
-from lift.data.sampling import TextTable, caption_turn, epoch_order, random_crop
+from lift.data.sampling import TextTable, caption_turn, epoch_order, mixed_turn, random_crop
 from lift.errors import LiftError
 from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES, contrastive_loss
@@ -250,6 +250,25 @@ def test_captions_take_turns() -> None:
     assert (seen < counts).all()
     for row, count in enumerate(counts):
         assert np.bincount(seen[:, row], minlength=count).tolist() == [10 // count] * count
+
+
+def test_long_captions_come_at_their_share() -> None:
+    short, long = np.array([2, 0, 3, 5]), np.array([2, 3, 0, 1])
+    seen = np.stack([mixed_turn(3, epoch, short, long, 0.25) for epoch in range(40)])
+    assert (seen >= 0).all() and (seen < short + long).all()
+    # Rows 0 and 3 have both: ten of 40 epochs are long, one in every four; each kind takes turns.
+    for row in (0, 3):
+        is_long = seen[:, row] >= short[row]
+        assert is_long.reshape(10, 4).sum(1).tolist() == [1] * 10
+        for kind, count in ((seen[is_long, row], long[row]), (seen[~is_long, row], short[row])):
+            assert set(np.bincount(kind)[-count:]) == {len(kind) // count}
+    for row in (1, 2):
+        assert (seen[:, row] == [caption_turn(3, epoch, short + long)[row] for epoch in range(40)]).all()
+    assert (mixed_turn(3, 5, short, long, 0.0)[[0, 3]] < [2, 5]).all()
+    assert (mixed_turn(3, 5, short, long, 1.0)[[0, 3]] >= [2, 5]).all()
+    rows = [Row("a", ["x", "y"], "train", ["z z z"]), Row("b", ["y"], "train", ["z z z"])]
+    table = TextTable(rows, {"x": 10, "y": 11, "z z z": 12})
+    assert table.flat[table.places(0, 4, 1.0)].tolist() == [12, 12]
 
 
 def test_order_is_a_permutation_that_changes_with_the_epoch_only() -> None:

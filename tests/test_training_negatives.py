@@ -194,6 +194,7 @@ def test_a_store_without_the_changed_captions_is_named_with_the_command(
         ({"mask_similar": 1.0}, "--mask-similar is 1.0"),
         ({"hard_negatives": -1}, "--hard-negatives is -1"),
         ({"cosine_weight": -0.1}, "--cosine-weight is -0.1"),
+        ({"long_share": 1.5}, "--long-share is 1.5"),
     ):
         with pytest.raises(LiftError, match=said):
             train(replace(config, **changes))
@@ -215,7 +216,7 @@ def test_defaults_are_no_part_of_the_request(tmp_path: Path) -> None:
     config = resolve(TrainConfig(images=Path(), texts=Path(), out=tmp_path, preset="smoke"))
     manifest = {"shards": [], "fingerprint": {"digest": "f"}}
     plain = request_of(config, "d", manifest)
-    assert not {*OPTIONS, "negatives"} & {*plain}
+    assert not {*OPTIONS, "negatives", "long_share"} & {*plain}
     assert plain.keys() == {
         *(
             "preset",

@@ -31,18 +31,37 @@ def caption_turn(seed: int, epoch: int, counts: np.ndarray) -> np.ndarray:
     return (start + epoch) % counts
 
 
+def mixed_turn(seed: int, epoch: int, short: np.ndarray, long: np.ndarray, share: float) -> np.ndarray:
+    """Which text each row uses in `epoch`, of `short` short ones followed by `long` long ones: int64 (rows,).
+
+    A row that has both uses a long one in `share` of its epochs, evenly spread, and goes through either kind in turn;
+    a row that has one kind only uses it as `caption_turn` says.
+    """
+    lots = np.random.default_rng([seed, 2])
+    start = lots.integers(0, 1 << 30, size=len(short))
+    phase = lots.random(len(short))
+    before, now = (np.floor(e * share + phase).astype(np.int64) for e in (epoch, epoch + 1))
+    long_turn = short + (start + before) % np.maximum(long, 1)
+    short_turn = (start + epoch - before) % np.maximum(short, 1)
+    mixed = np.where(now > before, long_turn, short_turn)
+    return np.where((short > 0) & (long > 0), mixed, (start + epoch) % (short + long))
+
+
 class TextTable:
     """Texts of the rows by number: `ids` of row i are flat[starts[i] : starts[i] + counts[i]]."""
 
     def __init__(self, rows: Sequence[Row], number_of: dict[str, int]) -> None:
         """number_of: the number (row of a STORE, or of a token table) of each text."""
         self.counts = np.array([len(row.texts) for row in rows], dtype=np.int64)
+        self.short = np.array([len(row.captions) for row in rows], dtype=np.int64)
         self.starts = np.cumsum(self.counts) - self.counts
         self.flat = np.array([number_of[text] for row in rows for text in row.texts], dtype=np.int64)
 
-    def places(self, seed: int, epoch: int) -> np.ndarray:
+    def places(self, seed: int, epoch: int, long_share: float | None = None) -> np.ndarray:
         """Where in `flat` the text stands that each row uses in `epoch`: int64 (rows,)."""
-        return self.starts + caption_turn(seed, epoch, self.counts)
+        if long_share is None:
+            return self.starts + caption_turn(seed, epoch, self.counts)
+        return self.starts + mixed_turn(seed, epoch, self.short, self.counts - self.short, long_share)
 
     def of_epoch(self, seed: int, epoch: int) -> np.ndarray:
         """The text number each row uses in `epoch`: int64 (rows,)."""

@@ -49,7 +49,7 @@ def batch_maker(
         epoch, position = divmod(step, per_epoch)
         if epoch not in order:
             order.clear()
-            places = table.places(config.seed, epoch)
+            places = table.places(config.seed, epoch, config.long_share)
             own = None if negatives is None else negatives.of_epoch(config.seed, epoch, places)
             order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.flat[places], own
         permutation, texts, own = order[epoch]

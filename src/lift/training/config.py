@@ -123,6 +123,9 @@ class TrainConfig:
     """Factor on the learning rate per block, from the head down to the pixels; 0.75 for a pre-trained backbone."""
     features: Path | None = None
     """Folder that keeps a frozen backbone's vectors, to share them between runs (default: inside the RUN)."""
+    long_share: float | None = None
+    """Share of the epochs in which a photo with short and long captions uses a long one (default: all its captions in
+    turn)."""
     epochs: int | None = None
     """Passes over the training photos; each pass uses the next caption of every photo."""
     batch_size: int | None = None
@@ -225,14 +228,16 @@ def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
                 "leave --head away, and use --method lift",
             )
         # One look at the whole photo, nothing learnt by steps: what would not be used is not recorded.
-        return replace(config, tune=tune, head="linear", loss="ridge", min_crop=1.0, flip=False)
+        return replace(
+            config, tune=tune, head="linear", loss="ridge", min_crop=1.0, flip=False, long_share=None
+        )
     if kind == "head" and pretrained and not cropped:
         config = replace(config, min_crop=1.0)  # so that every photo passes the frozen backbone only once
     return replace(config, tune=tune, head=config.head or "mlp")
 
 
 def resolve_negatives(config: TrainConfig) -> TrainConfig:
-    """Check what belongs to the negatives and the mix of losses; kinds are put into the order of HARD_KINDS."""
+    """Check what belongs to negatives and mixes of losses and captions; kinds are put into the order of HARD_KINDS."""
     check_kinds(config.hard_kinds)
     if config.hard_kinds and not config.hard_negatives:
         raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives 2")
@@ -251,6 +256,8 @@ def resolve_negatives(config: TrainConfig) -> TrainConfig:
         )
     if config.mask_similar is not None and not 0 < config.mask_similar < 1:
         raise LiftError(f"--mask-similar is {config.mask_similar}", "give a cosine above 0 and below 1")
+    if config.long_share is not None and not 0 <= config.long_share <= 1:
+        raise LiftError(f"--long-share is {config.long_share}", "give a share from 0 to 1")
     if not 0 <= config.cosine_weight < math.inf:
         raise LiftError(f"--cosine-weight is {config.cosine_weight}", "give 0 or more")
     return replace(config, hard_kinds=tuple(kind for kind in HARD_KINDS if kind in config.hard_kinds))

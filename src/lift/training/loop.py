@@ -79,11 +79,17 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
     numbers = training_photos(dataset, config)
     if config.validations:
         validation_photos(dataset, config)
+    rows = [dataset.rows[n] for n in numbers]
+    if config.long_share is not None and not any(row.captions and row.long_captions for row in rows):
+        raise LiftError(
+            "--long-share mixes short and long captions, and no training photo has both",
+            "leave --long-share away",
+        )
     shape = encoder_shape(config.image_encoder or "", config.image_pooling)
     with torch.device("meta"):
         ImageEncoder(shape, image_size=dataset.image_size, dim=store.dim)
     if config.method == "lift":
-        store.rows(distinct_texts([dataset.rows[n] for n in numbers]))
+        store.rows(distinct_texts(rows))
     dataset.check()
     store.check()
 

@@ -136,7 +136,7 @@ def changed_numbers(flat: np.ndarray, found: Found, arm: LiftArm) -> tuple[np.nd
     unseen = 0
     for column in range(most):
         there = np.flatnonzero(numbers[:, column] >= 0)
-        for part in np.array_split(there, -(-len(there) // 65536) or 1):
+        for part in np.array_split(there, -(-len(there) // 16384) or 1):
             one, two = arm.text_features(flat[part]), arm.text_features(numbers[part, column])
             same = part[((one * two).sum(-1) > SAME).cpu().numpy()]
             numbers[same, column] = -1

@@ -20,6 +20,7 @@ USUAL: dict[str, Any] = {
     "hard_kinds": (),
     "neighbours": 0,
     "mask_similar": None,
+    "long_share": None,
 }
 
 
