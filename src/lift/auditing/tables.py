@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lift.data.reading import read_text
+from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -78,22 +78,7 @@ def _read_csv(text: str, encoding: str, path: Path) -> Table:
 
 
 def _read_excel(path: Path) -> Table:
-    import zipfile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LiftError(
-            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
-        ) from error
-    try:
-        cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
-    finally:
-        book.close()
-    cells = [row for row in cells if any(cell is not None for cell in row)]
+    cells = read_sheet(path)
     if len(cells) < 2:
         raise LiftError(f"{path.name} has no rows", "give a table with a header and at least one row")
     header = ["" if name is None else str(name).strip() for name in cells[0]]

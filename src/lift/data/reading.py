@@ -1,8 +1,10 @@
-"""Text files as people have them: UTF-8, UTF-16, Japanese Excel's cp932, Western Excel's cp1252."""
+"""Text files as people have them (UTF-8, UTF-16, Japanese Excel's cp932, Western Excel's cp1252), and Excel sheets."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 from lift.errors import LiftError
 
@@ -41,3 +43,23 @@ def _guesses(content: bytes) -> tuple[str, ...]:
     runs = re.findall(rb"[\x80-\xff]+", content[:200_000])
     western = sum(len(run) == 1 for run in runs) > 0.8 * len(runs)
     return ("utf-8", "cp1252", "cp932") if western else ("utf-8", "cp932", "cp1252")
+
+
+def read_sheet(path: Path) -> list[list[Any]]:
+    """Rows of the first sheet of an Excel file, empty ones left out; LiftError when it cannot be read."""
+    import zipfile
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise LiftError(
+            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
+        ) from error
+    try:
+        cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+    finally:
+        book.close()
+    return [row for row in cells if any(cell is not None for cell in row)]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.data.decoding import BadImage
-from lift.data.reading import read_text
+from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
 from lift.ingest.columns import embedded_photo, guess_columns, item_of
 from lift.ingest.config import IngestConfig
@@ -116,22 +116,7 @@ def _read_parquet(path: Path) -> Rows:
 
 
 def _read_excel(path: Path) -> Rows:
-    import zipfile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LiftError(
-            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
-        ) from error
-    try:
-        cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
-    finally:
-        book.close()
-    cells = [row for row in cells if any(cell is not None for cell in row)]
+    cells = read_sheet(path)
     header = [
         f"column {i + 1}" if name is None else str(name) for i, name in enumerate(cells[0] if cells else [])
     ]
