@@ -27,6 +27,7 @@ from lift.auditing.changes import compare_trials
 from lift.auditing.conclusion import verdict
 from lift.auditing.light import Measured, light_of
 from lift.auditing.limits import ADVICE, LIMITS
+from lift.auditing.page import render
 from lift.auditing.running import PARTS, open_encoder
 from lift.auditing.scoring import WEIGHTS, gaps, score_of
 from lift.auditing.terms import pair_comparison
@@ -297,6 +298,13 @@ def test_page_is_whole_and_harmless(finished: Path) -> None:
         text.index(f'id="{name}"') for name in ("conclusion", "lights", "todo", "terms", "examples", "how")
     ]
     assert places == sorted(places)
+
+
+def test_an_endpoints_limit_is_not_invented(finished: Path) -> None:
+    content = json.loads((finished / "out" / "exam.json").read_text())
+    assert "<dt>Tokens read</dt><dd>256</dd>" in render(content)
+    content["encoders"][0]["max_tokens"] = None
+    assert "<dt>Tokens read</dt><dd>not known</dd>" in render(content)
 
 
 def test_json_holds_lights_parts_and_weights(finished: Path) -> None:

@@ -293,6 +293,7 @@ def test_embed_train_and_query_through_an_endpoint(
     caplog.set_level(logging.DEBUG)
     store = embed(EmbedConfig(dataset=tiny_dataset, out=tmp_path / "store", encoder=server.name))
     assert store.manifest["cut_texts"] is store.manifest["tokens"] is store.manifest["flops"] is None
+    assert store.commits[0].content["max_tokens"] is None  # the server's limit is not known
     assert "tokens were not counted" in capsys.readouterr().err
     text = next(iter(store.texts()))
     assert np.abs(store.vectors([text]) - server.minilm.encode([text])).max() < 1e-3

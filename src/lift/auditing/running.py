@@ -30,6 +30,7 @@ from lift.place import Place
 from lift.store import EmbeddingStore
 from lift.store.commits import FACTS
 from lift.text import TextEncoder, load_text_encoder, rebuild_text_encoder
+from lift.text.encoder import counts_tokens
 from lift.text.endpoint import is_endpoint
 
 # In the order of the page: what decides first comes first.
@@ -160,7 +161,7 @@ def exam(config: ExamConfig) -> dict[str, Any]:
         facts |= {
             "fingerprint": encoder.fingerprint.asdict(),
             "dim": encoder.dim,
-            "max_tokens": encoder.max_tokens,
+            "max_tokens": encoder.max_tokens if counts_tokens(encoder) else None,
         }
     content |= {
         "limits": {name: {**limit._asdict(), "words": limit.words()} for name, limit in LIMITS.items()},

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lift.data.reading import read_excel_cells, read_text
+from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -78,7 +78,7 @@ def _read_csv(text: str, encoding: str, path: Path) -> Table:
 
 
 def _read_excel(path: Path) -> Table:
-    cells = read_excel_cells(path)
+    cells = read_sheet(path)
     if len(cells) < 2:
         raise LiftError(f"{path.name} has no rows", "give a table with a header and at least one row")
     header = ["" if name is None else str(name).strip() for name in cells[0]]

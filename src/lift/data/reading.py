@@ -1,4 +1,4 @@
-"""Text files as people have them: UTF-8, UTF-16, Japanese Excel's cp932, Western Excel's cp1252."""
+"""Text files as people have them (UTF-8, UTF-16, Japanese Excel's cp932, Western Excel's cp1252), and Excel sheets."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _guesses(content: bytes) -> tuple[str, ...]:
     return ("utf-8", "cp1252", "cp932") if western else ("utf-8", "cp932", "cp1252")
 
 
-def read_excel_cells(path: Path) -> list[list[Any]]:
-    """The rows of an Excel file's first sheet that hold anything, the header among them."""
+def read_sheet(path: Path) -> list[list[Any]]:
+    """Rows of the first sheet of an Excel file, empty ones left out; LiftError when it cannot be read."""
     import zipfile
 
     import openpyxl

@@ -21,6 +21,7 @@ from lift.place import Place
 from lift.store import EmbeddingStore, Plan, StoreFacts, StoreWriter, plan_shards, read_conditioning
 from lift.text import ConditionedEncoder, EncoderOptions, TextEncoder, load_text_encoder
 from lift.text.batching import BATCH_TEXTS
+from lift.text.encoder import counts_tokens
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def finish(
     """Commit the run's shards and say what was done; `total` distinct texts were wanted."""
     commit = writer.commit(
         flops_per_token=encoder.flops_per_token,
-        max_tokens=encoder.max_tokens,
+        max_tokens=encoder.max_tokens if counts_tokens(encoder) else None,
         datasets=[{"name": dataset.name, "id": dataset.id}],
         settings={"encoder": config.encoder, "device": config.device, "engine": config.engine},
     )

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.data.decoding import BadImage
-from lift.data.reading import read_excel_cells, read_text
+from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
 from lift.ingest.columns import embedded_photo, guess_columns, item_of
 from lift.ingest.config import IngestConfig
@@ -116,7 +116,7 @@ def _read_parquet(path: Path) -> Rows:
 
 
 def _read_excel(path: Path) -> Rows:
-    cells = read_excel_cells(path)
+    cells = read_sheet(path)
     header = [
         f"column {i + 1}" if name is None else str(name) for i, name in enumerate(cells[0] if cells else [])
     ]
