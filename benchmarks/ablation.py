@@ -5,7 +5,7 @@
 
 Every arm sees the same photos with the same captions and crops from the same initial weights. Writes
 benchmarks/results/ablation_<set>.json with recall@10 both ways, pair accuracy by kind with its controls, paired
-differences to the plain arm with 95 % intervals, what each arm cost, the machine and the versions. The runs stay in
+differences to the plain arm with 95 % intervals, the FLOPs of a sample, the machine and the versions. The runs stay in
 --work; a stopped benchmark goes on, and arms that are added later stand beside those that were there.
 """
 
@@ -133,10 +133,8 @@ def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
                     "metrics": wanted,
                     **({} if arm == "plain" else {"minus_plain": differences(file, plain)}),
                 }
-            cost = made["cost"]
-            of_seed["cost"] = {
-                k: cost[k] for k in ("seconds", "flops_total", "flops_per_sample", "negatives") if k in cost
-            }
+            # Seconds are left out: arms are trained one after the other, and a machine may get busy in between.
+            of_seed["flops_per_sample"] = made["cost"]["flops_per_sample"]
             of_seed["negatives"] = made.get("negatives")
             asked = {name: made["config"][name] for name in (*options, "hard_kinds") if made["config"][name]}
             arms.setdefault(arm, {"options": asked, "seeds": {}})["seeds"][str(seed)] = of_seed
@@ -155,7 +153,8 @@ def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
 
 def is_wanted(metric: str) -> bool:
     """Recall@10 both ways, and pair accuracies over all lengths with their controls."""
-    return metric in RECALLS or ("pair_accuracy/" in metric and not metric.endswith(("/short", "/long")))
+    by_length = "/short/" in metric or "/long/" in metric
+    return metric in RECALLS or ("pair_accuracy/" in metric and not by_length)
 
 
 def differences(file: Path, plain: Path) -> dict[str, list[float]]:
