@@ -23,8 +23,9 @@ from lift.errors import LiftError
 from lift.exporting import ExportConfig, export
 from lift.fingerprint import PROBES, pack_probes
 from lift.indexing import IndexConfig, SearchConfig, index, search
+from lift.place import Place
 from lift.query_encoder import QueryEncoder
-from lift.store import EmbeddingStore
+from lift.store import EmbeddingStore, sweep
 from lift.text import ConditionedEncoder, EncoderOptions, MiniLM, load_text_encoder
 from stores_by_hand import make_store
 
@@ -116,6 +117,18 @@ def test_texts_appended_to_a_conditioned_store_are_conditioned_too(
     assert np.abs(store.vectors([text]) - alone).max() < 1e-3
     with pytest.raises(LiftError, match="conditioned already"):
         condition(ConditionConfig(store=str(conditioned), out=str(tmp_path / "again")))
+
+
+def test_gc_takes_the_conditioning_of_a_replaced_store(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "store"
+    for options in ({}, {"dim": 8, "overwrite": True}):
+        condition(ConditionConfig(store=str(tiny_store), out=str(out), images=tiny_dataset, **options))
+    assert len(list(out.glob("conditioning-*"))) == 2
+    sweep(Place(out), least_age=0)
+    assert len(list(out.glob("conditioning-*"))) == 1
+    EmbeddingStore(out).check()
 
 
 def test_a_student_that_is_the_teacher_keeps_everything(sentences: Path, tmp_path: Path) -> None:

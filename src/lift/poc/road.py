@@ -48,7 +48,49 @@ MADE = (
 
 def poc(config: PocConfig) -> Path:
     """Walk the whole road as `config` says; returns the path of the report page."""
-    began = time.perf_counter()
+    began, out = time.perf_counter(), config.out
+    check(config)
+    plan = make_plan(config)
+
+    heading(1, "photos and texts")
+    dataset, store, runs = out / "dataset", out / "store", [out / "runs" / method for method in METHODS]
+    make_dataset(config, dataset)
+    heading(2, "can the text encoder tell these texts apart?")
+    exam(
+        ExamConfig(
+            texts=dataset,
+            out=out / "exam",
+            encoder=(config.encoder,),
+            options=config.options,
+            batch_size=int(PRESETS[config.preset]["batch_size"]),
+            limit=EXAM_TEXTS,
+        )
+    )
+    heading(3, "every text becomes a vector, once")
+    embed(EmbedConfig(dataset=dataset, out=store, encoder=config.encoder, options=config.options))
+    epochs, batch_size = fit_budget(plan, config, Dataset(dataset))
+    for step, (method, run) in enumerate(zip(METHODS, runs, strict=True), 4):
+        heading(step, f"training {method.upper()}, {epochs} epochs")
+        train(arm_of(config, method, run, epochs, batch_size))
+    heading(6, "measuring both on photos they have not seen")
+    for run, method in zip(runs, METHODS, strict=True):
+        evaluate(EvaluateConfig(run=run, dataset=dataset, texts=store if method == "lift" else None))
+    heading(7, "comparing")
+    compare(
+        CompareConfig(
+            runs=tuple(runs), out=out / "report", title="LIFT and CLIP on equal terms", overwrite=True
+        )
+    )
+    heading(8, "an index to search in")
+    found = Dataset(dataset)
+    opened = index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
+    queries = show(opened, found, store, out, config.seed)
+    farewell(out, queries[0], found, time.perf_counter() - began)
+    return out / "report" / "report.html"
+
+
+def check(config: PocConfig) -> None:
+    """LiftError for what cannot work; with --overwrite, what an earlier call made is removed."""
     if config.source is not None and not config.source.exists():
         raise LiftError(f"there is no {config.source}", "give the folder or table with your photos and texts")
     out = config.out
@@ -61,10 +103,10 @@ def poc(config: PocConfig) -> Path:
         for name in MADE:
             made = out / name
             shutil.rmtree(made, ignore_errors=True) if made.is_dir() else made.unlink(missing_ok=True)
-    plan = make_plan(config)
 
-    heading(1, "photos and texts")
-    dataset, store, runs = out / "dataset", out / "store", [out / "runs" / method for method in METHODS]
+
+def make_dataset(config: PocConfig, dataset: Path) -> None:
+    """Draw the scenes, or ingest the user's photos and texts."""
     if config.source is None:
         scenes(
             ScenesConfig(
@@ -87,53 +129,23 @@ def poc(config: PocConfig) -> Path:
                 name=config.source.stem,
             )
         )
-    heading(2, "can the text encoder tell these texts apart?")
-    batch_size = int(PRESETS[config.preset]["batch_size"])
-    exam(
-        ExamConfig(
-            texts=dataset,
-            out=out / "exam",
-            encoder=(config.encoder,),
-            options=config.options,
-            batch_size=batch_size,
-            limit=EXAM_TEXTS,
-        )
+
+
+def arm_of(config: PocConfig, method: str, run: Path, epochs: int, batch_size: int) -> TrainConfig:
+    """The training of one method; all but the method is equal."""
+    return TrainConfig(
+        images=config.out / "dataset",
+        texts=config.out / "store",
+        out=run,
+        preset=config.preset,
+        method=method,  # type: ignore[arg-type]
+        epochs=epochs,
+        batch_size=batch_size,
+        flip=config.flip,
+        seed=config.seed,
+        validations=4,
+        name=method.upper(),
     )
-    heading(3, "every text becomes a vector, once")
-    embed(EmbedConfig(dataset=dataset, out=store, encoder=config.encoder, options=config.options))
-    epochs, batch_size = fit_budget(plan, config, Dataset(dataset))
-    for step, (method, run) in enumerate(zip(METHODS, runs, strict=True), 4):
-        heading(step, f"training {method.upper()}, {epochs} epochs")
-        train(
-            TrainConfig(
-                images=dataset,
-                texts=store,
-                out=run,
-                preset=config.preset,
-                method=method,  # type: ignore[arg-type]
-                epochs=epochs,
-                batch_size=batch_size,
-                flip=config.flip,
-                seed=config.seed,
-                validations=4,
-                name=method.upper(),
-            )
-        )
-    heading(6, "measuring both on photos they have not seen")
-    for run, method in zip(runs, METHODS, strict=True):
-        evaluate(EvaluateConfig(run=run, dataset=dataset, texts=store if method == "lift" else None))
-    heading(7, "comparing")
-    compare(
-        CompareConfig(
-            runs=tuple(runs), out=out / "report", title="LIFT and CLIP on equal terms", overwrite=True
-        )
-    )
-    heading(8, "an index to search in")
-    found = Dataset(dataset)
-    opened = index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
-    queries = show(opened, found, store, out, config.seed)
-    farewell(out, queries[0], found, time.perf_counter() - began)
-    return out / "report" / "report.html"
 
 
 def heading(step: int, what: str) -> None:

@@ -20,10 +20,11 @@ from lift.store.commits import (
     all_commits,
     drop_replaced,
     read_commits,
+    read_facts,
     standing_commits,
     total,
 )
-from lift.store.conditions import read_conditioning, write_conditioning
+from lift.store.conditions import file_of, read_conditioning, write_conditioning
 from lift.store.lookup import Lookup, Shard
 from lift.store.opening import open_for_writing
 from lift.store.planning import PLANS
@@ -222,6 +223,8 @@ def sweep(place: Place, *, least_age: float = DAY) -> Swept:
     for name in place.names(FOLDER):
         if not any(name.endswith(f".{file}") and name.removesuffix(f".{file}") in listed for file in FILES):
             runs.setdefault(name.partition("-")[0], []).append(f"{FOLDER}/{name}")
+    for name in unused_conditionings(place):
+        runs.setdefault(name, []).append(name)
     for folder in ("", FOLDER, COMMITS, PLANS):
         for name, may_live in place.leftovers(folder):
             path = f"{folder}/{name}" if folder else name
@@ -234,3 +237,12 @@ def sweep(place: Place, *, least_age: float = DAY) -> Swept:
             gone = Swept(gone.files + 1, gone.bytes_ + place.size(name))
             place.remove(name)
     return gone
+
+
+def unused_conditionings(place: Place) -> list[str]:
+    """Files of conditionings that neither store.json nor a commit names."""
+    facts = [commit.facts for commit in all_commits(place)]
+    if (standing := read_facts(place)) is not None:
+        facts.append(standing)
+    used = {file_of(one.fingerprint.post_processing) for one in facts}
+    return [name for name in place.names() if name.startswith("conditioning-") and name not in used]

@@ -64,11 +64,8 @@ def finish(
     merge_lora(encoder)
     weights = {name: module.state_dict() for name, module in modules.items()}
     if config.method == "lift" and store.conditioning is not None:  # queries must go the same way
-        fitted = store.conditioning
-        weights["conditioning"] = {
-            "mean": torch.from_numpy(fitted.mean),
-            "projection": torch.from_numpy(fitted.projection),
-        }
+        numbers = {"mean": store.conditioning.mean, "projection": store.conditioning.projection}
+        weights["conditioning"] = {name: torch.from_numpy(value) for name, value in numbers.items()}
     settings = {
         "image_encoder": encoder.settings,
         "resize_mode": dataset.resize_mode,
@@ -80,10 +77,6 @@ def finish(
     settings_file = config.out / "checkpoint" / "checkpoint.json"
     sums = json.loads(settings_file.read_text(encoding="utf-8"))["sha256"]
     plot_log(config.out / "log.jsonl", config.out / "loss.png", title=config.name or "")
-    offline = None
-    if config.method == "lift":
-        made = store.manifest
-        offline = {"seconds": made["seconds"], "flops": made["flops"], "texts": made["rows"]}
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
     fields = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in asdict(config).items()}
     fields["texts"] = store.place.url
@@ -101,7 +94,7 @@ def finish(
         "backbone": backbone_of(encoder),
         "steps": steps,
         "samples_seen": steps * (config.batch_size or 0) if samples is None else samples,
-        "cost": {**cost, "offline_text": offline},
+        "cost": {**cost, "offline_text": text_pass(store) if config.method == "lift" else None},
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
         "versions": versions(),
@@ -109,9 +102,20 @@ def finish(
     }
     write_json(config.out / "run.json", manifest)
     forget_progress(config.out)
-    found = validation.get("val/text_to_image/recall@10")
+    tell(config, manifest)
+
+
+def text_pass(store: EmbeddingStore) -> dict[str, Any]:
+    """What the STORE's vectors took, once."""
+    made = store.manifest
+    return {"seconds": made["seconds"], "flops": made["flops"], "texts": made["rows"]}
+
+
+def tell(config: TrainConfig, manifest: dict[str, Any]) -> None:
+    """One line on the finished run."""
+    found, cost = manifest["validation"].get("val/text_to_image/recall@10"), manifest["cost"]
     say(
-        f"{config.out}: {steps:,} steps, {manifest['samples_seen']:,} samples in {cost['seconds']:.0f} s "
+        f"{config.out}: {manifest['steps']:,} steps, {manifest['samples_seen']:,} samples in {cost['seconds']:.0f} s "
         f"({cost['samples_per_second']:.0f}/s)"
         + (f", val text_to_image/recall@10 {found:.1f}" if found else "")
     )
