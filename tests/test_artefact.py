@@ -160,3 +160,12 @@ def test_overwrite_takes_only_what_lift_made(tmp_path: Path) -> None:
         already_done(tmp_path / "photos", "dataset", {}, True)
     write_json(tmp_path / "photos" / "dataset.json", {"format": 1})
     assert not already_done(tmp_path / "photos", "dataset", {}, True)
+
+
+@pytest.mark.parametrize("out", [".", "..", "/"])
+def test_a_path_without_a_name_is_refused(out: str) -> None:
+    for overwrite in (False, True):
+        with pytest.raises(LiftError, match="no name for a new folder"):
+            already_done(Path(out), "dataset", {}, overwrite)
+    with pytest.raises(LiftError, match="no name for a new folder"), new_folder(Path(out)):
+        pass

@@ -231,7 +231,12 @@ def test_verdict_in_words() -> None:
     cut = light_of(Measured("truncation", 50.0, unit="%"))
     blind = light_of(Measured("minimal_change/negation", 10.0, unit="%"))
     said = verdict("x", [good, cut, blind])
-    assert "with reservations: long texts are cut off (red)." in said and "does not see negation" in said
+    assert "only in part: long texts are cut off (red)." in said and "does not see negation" in said
+    shorter = light_of(Measured("truncation", 5.0, unit="%"))
+    assert (
+        verdict("x", [good, shorter])
+        == "x can carry these texts, with reservations: long texts are cut off (yellow)."
+    )
 
 
 def test_japanese_texts(minilm: MiniLM) -> None:
@@ -335,7 +340,7 @@ def test_exam_is_made_once_and_not_over_other_things(
     with pytest.raises(LiftError, match=r"other settings \(batch_size\)"):
         exam(ExamConfig(finished / "texts.jsonl", finished / "out", glossary=finished / "terms.csv"))
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(LiftError, match="is not a EXAM"):
+    with pytest.raises(LiftError, match="is not an EXAM"):
         exam(ExamConfig(finished / "texts.jsonl", tmp_path))
 
 

@@ -155,3 +155,19 @@ def test_real_photos_when_they_are_here(tmp_path: Path) -> None:
     dataset = ingest(IngestConfig(source=source, out=tmp_path / "out", limit=200, size=32))
     assert len(dataset) == 200 and sum(len(row.captions) for row in dataset.rows) == 1000
     assert dataset.pixels.std() > 40
+
+
+def test_a_folder_of_lift_is_no_source(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    photos(source, ["0.png", "1.png"])
+    (source / "dataset.json").write_text(
+        '[{"image": "0.png", "caption": "a photo"}, {"image": "1.png", "caption": "b"}]'
+    )
+    assert len(run(source).rows) == 2  # a name of lift's alone makes no folder lift's
+    made = tmp_path / "made"
+    for name in ("dataset.json", "pixels.npy"):
+        made.mkdir(exist_ok=True)
+        (made / name).write_text("{}")
+    with pytest.raises(LiftError, match=r"lift made \(DATASET\)"):
+        ingest(IngestConfig(source=made, out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -236,3 +236,16 @@ def test_small_rules() -> None:
     config = IngestConfig(source=Path(), out=Path())
     with pytest.raises(LiftError, match="no column looks like captions"):
         guess_columns(["image", "n"], [{"image": "a.jpg", "n": 3}], config)
+
+
+@pytest.mark.parametrize("cells", [[True, False], ["TRUE", "false"], [False, None]])
+def test_sentences_marked_false_do_not_become_captions(cells: list[object]) -> None:
+    header = ["image", "sentence", "label"]
+    rows = [{"image": "a.jpg", "sentence": "a red box", "label": cell} for cell in cells]
+    with pytest.raises(LiftError, match="false texts would become captions"):
+        guess_columns(header, rows, IngestConfig(source=Path("x"), out=Path("y")))
+    for given, found in (("none", None), ("label", "label")):
+        config = IngestConfig(source=Path("x"), out=Path("y"), label_column=given)
+        assert guess_columns(header, rows, config).label == found
+    named = [{"image": "a.jpg", "sentence": "a red box", "label": "box"}]
+    assert guess_columns(header, named, IngestConfig(source=Path("x"), out=Path("y"))).label == "label"

@@ -78,8 +78,8 @@ def new_folder(out: Path) -> Iterator[Path]:
 
     Leftovers of killed runs are taken away or put back first. An existing `out` is replaced at the end.
     """
-    partial = out.with_name(f".{out.name}.partial")
     settle(out)
+    partial = out.with_name(f".{out.name}.partial")
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
@@ -97,7 +97,12 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def settle(out: Path) -> None:
-    """Finish what a kill interrupted in `swap`: put the old folder back, or remove it when the new one is there."""
+    """Finish what a kill interrupted in `swap`: put the old folder back, or remove it when the new one is there.
+
+    Raises LiftError for a path without a name of its own, such as "." or "..": a folder takes its name last.
+    """
+    if out.name in ("", ".."):
+        raise LiftError(f"{out} is no name for a new folder", "give a name of its own, such as --out made")
     old = out.with_name(f".{out.name}.old")
     if old.exists() and out.exists():
         shutil.rmtree(old)
@@ -125,11 +130,15 @@ def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
     path = folder / f"{kind}.json"
     if not path.is_file():
         others = [other for other in VERB_OF if (folder / f"{other}.json").is_file()]
-        found = f"it is a {others[0].upper()}" if others else "it holds no finished artefact of lift"
+        found = (
+            f"it is {_article(others[0])} {others[0].upper()}"
+            if others
+            else "it holds no finished artefact of lift"
+        )
         if not folder.exists():
             found = "there is no such folder"
         raise LiftError(
-            f"{folder} is not a {kind.upper()}: {found}",
+            f"{folder} is not {_article(kind)} {kind.upper()}: {found}",
             f"make one with `lift {VERB_OF[kind]} … --out {folder}`, or give the folder of one",
         )
     try:
@@ -149,6 +158,10 @@ def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
             f"restore it from a copy, or delete {folder} and run `lift {VERB_OF[kind]}` again",
         )
     return manifest
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "aei" else "a"
 
 
 def _holds(value: Any, key: str) -> bool:
@@ -181,7 +194,7 @@ def already_done(out: Path, kind: str, request: dict[str, Any], overwrite: bool)
         changed = sorted(k for k in {*request, *(made_by or {})} if (made_by or {}).get(k) != request.get(k))
         problem = f"{out} was made with other settings ({', '.join(changed) or 'unknown'})"
     elif any(out.iterdir()):
-        raise LiftError(f"{out} exists and is not a {kind.upper()}", "give another --out")
+        raise LiftError(f"{out} exists and is not {_article(kind)} {kind.upper()}", "give another --out")
     else:
         return False
     raise LiftError(problem, "give another --out, or add --overwrite to replace it")

@@ -46,8 +46,10 @@ def verdict(name: str, lights: Sequence[Light]) -> str:
         return f"{name} could not be examined."
     if crucial:
         text = f"{name} cannot carry these texts as it is: {_titles(crucial)}."
-    elif red or yellow:
-        text = f"{name} can carry these texts, with reservations: {_titles([*red, *yellow])}."
+    elif red:
+        text = f"{name} can carry these texts only in part: {_titles([*red, *yellow])}."
+    elif yellow:
+        text = f"{name} can carry these texts, with reservations: {_titles(yellow)}."
     else:
         text = f"{name} can carry these texts."
     if blind:

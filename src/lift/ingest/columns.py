@@ -99,6 +99,13 @@ def guess_columns(
         texts = tuple(name for name in header if name not in taken and plain(name) in TEXT_NAMES)
         if not texts and not long:
             texts = _wordiest([name for name in header if name not in taken], rows)
+    if label and not config.label_column and (texts or long) and _only_true_or_false(label, rows):
+        raise LiftError(
+            f"the column {label} holds only true and false; where it says whether a text fits the photo, false texts "
+            "would become captions",
+            "keep the true rows in a table of their own (all of them serve `lift evaluate --pairs`), or say what the "
+            f"column is: --label-column none, or --label-column {label} for class names",
+        )
     if not texts and not long and not label:
         raise LiftError(
             f"no column looks like captions; there are: {', '.join(header)}",
@@ -195,6 +202,13 @@ def _looks_like_photos(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
     named = sum(str(cell).split("#")[0].strip().lower().endswith(PICTURES) for cell in cells)
     embedded = sum(embedded_photo(cell) is not None for cell in cells)
     return 2 * (named + embedded) > len(cells)
+
+
+def _only_true_or_false(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """True when every filled cell is a truth value, as in tables of sentences judged true or false of a photo."""
+    given = [row.get(name) for row in rows]
+    cells = [str(value).strip().lower() for value in given if value is not None and not _blank(value)]
+    return bool(cells) and set(cells) <= {"true", "false"}
 
 
 def _wordiest(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class Kept:
 def ingest(config: IngestConfig) -> Dataset:
     """Turn `config.source` into a DATASET at `config.out`; what cannot be used is reported in it."""
     config.check()
+    _refuse_made(config.source)
     source = open_source(config)
     request = _request(config, source)
     if already_done(config.out, "dataset", request, config.overwrite):
@@ -62,6 +63,18 @@ def ingest(config: IngestConfig) -> Dataset:
     dataset = Dataset(config.out)
     show_counts(dataset, report)
     return dataset
+
+
+def _refuse_made(source: Path) -> None:
+    """Raise LiftError for a folder that lift made: its own files would be taken for tables of captions."""
+    marks = {"DATASET": ("dataset.json", "pixels.npy"), "STORE": ("store.json", "commits")}
+    marks |= {"RUN": ("run.json", "checkpoint"), "INDEX": ("index.json", "vectors.npy")}
+    for kind, names in marks.items():
+        if all((source / name).exists() for name in names):
+            raise LiftError(
+                f"{source} is a folder that lift made ({kind}), not photos of yours",
+                "give the folder or table with the photos; a DATASET goes to `lift embed` and `lift train` as it is",
+            )
 
 
 def read_items(source: Source, config: IngestConfig, asides: Asides) -> list[Item]:
