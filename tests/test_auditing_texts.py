@@ -131,6 +131,12 @@ def test_glossaries(tmp_path: Path) -> None:
         read_glossary(tmp_path / "glossary.docx")
 
 
+def test_what_is_guessed_of_a_glossary_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "terms.csv").write_text("word,sounds like\nbolt,nut\n", "utf-8")
+    assert read_glossary(tmp_path / "terms.csv") == [Term("bolt", "nut")]
+    assert "'word' and 'sounds like', its first row" in capsys.readouterr().err
+
+
 def test_words_of_texts() -> None:
     assert words_of("Two dogs' bowls, 5 mm (M8) isn't") == ["Two", "dogs", "bowls", "mm", "M", "isn't"]
     assert words_of("赤い ボルト") == ["赤", "い", "ボ", "ル", "ト"]

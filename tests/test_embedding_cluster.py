@@ -82,6 +82,13 @@ def test_what_a_worker_finds_wrong_reaches_the_user(
 
     with pytest.raises(LiftError, match="cluster cannot be reached"):
         embed(EmbedConfig(dataset=sayings, out=tmp_path / "nowhere", engine="ray", ray_address="127.0.0.1:9"))
+
+    def late(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")  # as Ray does, of no class of its own
+
+    monkeypatch.setattr("ray.init", late)
+    with pytest.raises(LiftError, match="timed out during startup"):
+        embed(EmbedConfig(dataset=sayings, out=tmp_path / "late", engine="ray"))
     told = LiftError("the disk is full", "free some")
     outer = RuntimeError("task failed")
     outer.cause = told  # type: ignore[attr-defined]

@@ -207,3 +207,20 @@ def test_blind_scores_use_the_mean_photo(run: Path) -> None:
     ]
     np.testing.assert_allclose(subject.blind_scores(texts), expected, atol=1e-6)
     assert subject.blind_scores(texts)[0] == subject.blind_scores(texts)[2]
+
+
+def test_results_of_another_dataset_of_the_same_name_stay(
+    tiny_run: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    run, twin = tmp_path / "run", tmp_path / "twin"
+    shutil.copytree(tiny_run, run)
+    shutil.copytree(tiny_dataset, twin)
+    manifest = json.loads((twin / "dataset.json").read_text("utf-8"))
+    (twin / "dataset.json").write_text(json.dumps({**manifest, "id": "0123456789abcdef"}), "utf-8")
+    first = EvaluateConfig(run=run, dataset=tiny_dataset, task="retrieval")
+    evaluate(first)
+    kept = {file.name: file.read_bytes() for file in (run / "results").iterdir()}
+    with pytest.raises(LiftError, match="another DATASET of the same name"):
+        evaluate(EvaluateConfig(run=run, dataset=twin, task="retrieval"))
+    assert kept == {file.name: file.read_bytes() for file in (run / "results").iterdir()}
+    evaluate(EvaluateConfig(run=run, dataset=twin, task="retrieval", overwrite=True))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lift.auditing.tables import find_column, read_table
+from lift.console import note
 from lift.errors import LiftError
 
 TERM_COLUMNS = ("term", "word", "name", "用語", "語", "名称")
@@ -43,6 +44,9 @@ def read_glossary(path: Path) -> list[Term]:
     other = find_column(table.header, None, CONFUSABLE_COLUMNS, "")
     if (term is None or other is None) and len(table.header) == 2:
         term, other = table.header
+        note(
+            f"{path.name}: {term!r} and {other!r}, its first row, are taken as headings of term and confusable"
+        )
     if term is None or other is None:
         raise LiftError(
             f"{path.name} has no columns term and confusable, but: {', '.join(table.header)}",

@@ -215,6 +215,12 @@ def _tell_of_texts(corpus: Corpus) -> None:
         f"{corpus.name}: {facts['distinct texts']:,} distinct texts of {facts['items']:,} items; "
         f"{facts['examined texts']:,} are examined"
     )
+    if facts.get("text column"):
+        item = facts["item column"]
+        note(
+            f"texts from column {facts['text column']!r}, "
+            + (f"items by {item!r}" if item else "no column of items")
+        )
     if facts["empty texts"]:
         note(f"{facts['empty texts']:,} empty texts were left out")
     if facts.get("unreadable lines"):

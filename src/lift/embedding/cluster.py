@@ -136,7 +136,7 @@ def start(ray: Any, address: str | None, cpus: int) -> None:
         if colon and port.isdigit():  # Ray itself tries a dead address for minutes
             socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
         ray.init(address=address, **quiet)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain ones, for a node that did not start in time for instance
         raise LiftError(
             f"the Ray cluster cannot be reached ({str(error).splitlines()[0]})",
             "check --ray-address, or leave it out to start one on this machine",

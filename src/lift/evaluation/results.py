@@ -15,6 +15,7 @@ import torch
 from lift import __version__
 from lift.artefact import write_bytes, write_json
 from lift.console import say, show_table
+from lift.errors import LiftError
 from lift.metrics import Statistic, bootstrap_interval, statistic_interval
 
 CONTROL = "control/"
@@ -69,6 +70,19 @@ def finished_result(path: Path, request: dict[str, Any]) -> dict[str, Any] | Non
         return None
     same = isinstance(result, dict) and result.get("request") == request
     return result if same and (path.parent / result["per_item"]).is_file() else None
+
+
+def refuse_other_data(path: Path, dataset_id: str) -> None:
+    """LiftError when the result at `path` was measured on another DATASET that has the same name."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))["dataset"]["id"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        return
+    if known != dataset_id:
+        raise LiftError(
+            f"{path} was measured on another DATASET of the same name ({known}, this one is {dataset_id})",
+            "add --overwrite to replace it, or ingest the other one under another --name",
+        )
 
 
 def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) -> dict[str, Any]:

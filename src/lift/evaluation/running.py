@@ -10,7 +10,14 @@ from lift.artefact import sha256_file
 from lift.console import note, say
 from lift.errors import LiftError
 from lift.evaluation.pairs import pairs
-from lift.evaluation.results import Measurement, finished_result, result_path, show_result, write_result
+from lift.evaluation.results import (
+    Measurement,
+    finished_result,
+    refuse_other_data,
+    result_path,
+    show_result,
+    write_result,
+)
 from lift.evaluation.retrieval import long_retrieval, retrieval
 from lift.evaluation.subject import EvaluateConfig, NotApplicable, Subject
 from lift.evaluation.verification import verification
@@ -72,6 +79,8 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
         "template": list(config.template) if name == "zero-shot" else [],
         "stored_texts": config.texts is not None,
     }
+    if not config.overwrite:
+        refuse_other_data(path, dataset.id)
     result = None if config.overwrite else finished_result(path, request)
     if result is not None:
         note(f"{name}: already done, {path}")
