@@ -197,6 +197,6 @@ def test_mistakes_are_named(tiny_run: Path, tmp_path: Path) -> None:
         export(ExportConfig(run=tmp_path, out=tmp_path / "out"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "photo.jpg").write_bytes(b"dear")
-    with pytest.raises(LiftError, match="is not a EXPORT"):
+    with pytest.raises(LiftError, match="is not an EXPORT"):
         export(ExportConfig(run=tiny_run, out=tmp_path / "mine"))
     assert (tmp_path / "mine" / "photo.jpg").read_bytes() == b"dear"
