@@ -237,8 +237,7 @@ def test_mistakes_and_requests(config: TrainConfig, tiny_dataset: Path) -> None:
         resolve(replace(config, image_encoder="vit-nano", image_pooling="cls"))
     with pytest.raises(LiftError, match="known: mlp, linear"):
         resolve(replace(config, head="deep"))
-    manifest = EmbeddingStore(config.texts).manifest
-    asked = request_of(resolve(config), "d", manifest)
+    asked = request_of(resolve(config), "d", "f", "v")
     assert asked["tune"] == "head" and len(asked["backbone"]) == 16 and "features" not in asked
-    scratch = request_of(resolve(replace(config, image_encoder="vit-nano")), "d", manifest)
+    scratch = request_of(resolve(replace(config, image_encoder="vit-nano")), "d", "f", "v")
     assert not {"tune", "head", "image_pooling", "layer_decay", "backbone"} & set(scratch)

@@ -21,12 +21,15 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import train_tiny
-from lift.artefact import sha256_file
-from lift.data import Dataset, Row
+from lift.artefact import new_folder, sha256_file
+from lift.data import Dataset, DatasetWriter, Row
+from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable, caption_turn, epoch_order, mixed_turn, random_crop
+from lift.embedding import EmbedConfig, embed
 from lift.errors import LiftError
 from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES, contrastive_loss
+from lift.store import EmbeddingStore
 from lift.text import TextTower, train_tokenizer
 from lift.training import PRESETS, TrainConfig, loop, train
 from lift.training.arms import ClipArm
@@ -444,3 +447,26 @@ def test_presets_are_complete() -> None:
 def test_dataset_of_the_fixture_is_as_described(tiny_dataset: Path) -> None:
     dataset = Dataset(tiny_dataset)
     assert (len(dataset), len(dataset.split("train")), len(dataset.split("val"))) == (48, 36, 12)
+
+
+def test_a_store_that_grew_is_the_same_run(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(tiny_store, store)
+    config = TrainConfig(
+        images=tiny_dataset, texts=store, out=tmp_path / "run", preset="smoke", batch_size=12, validations=0
+    )
+    train(config)
+    with new_folder(tmp_path / "more") as folder:
+        writer = DatasetWriter(folder, name="more", image_size=8, resize_mode="squash")
+        writer.add(np.zeros((8, 8, 3), np.uint8), Row("0", ["a text of another set"], "train"))
+        writer.close(request={}, report={}, source="")
+    embed(EmbedConfig(dataset=tmp_path / "more", out=store))
+    capsys.readouterr()
+    train(config)
+    assert "already done" in capsys.readouterr().out
+    store_of = EmbeddingStore(store)
+    known = distinct_texts([r for r in Dataset(tiny_dataset).rows if r.split == "train"])
+    assert store_of.digest(known) == EmbeddingStore(tiny_store).digest(known[::-1])
+    assert store_of.digest(known) != store_of.digest(known[1:])

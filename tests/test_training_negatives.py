@@ -214,8 +214,7 @@ def test_embed_names_a_mistake_in_the_kinds(tiny_dataset: Path, tmp_path: Path) 
 
 def test_defaults_are_no_part_of_the_request(tmp_path: Path) -> None:
     config = resolve(TrainConfig(images=Path(), texts=Path(), out=tmp_path, preset="smoke"))
-    manifest = {"shards": [], "fingerprint": {"digest": "f"}}
-    plain = request_of(config, "d", manifest)
+    plain = request_of(config, "d", "f", "v")
     assert not {*OPTIONS, "negatives", "long_share"} & {*plain}
     assert plain.keys() == {
         *(
@@ -232,12 +231,12 @@ def test_defaults_are_no_part_of_the_request(tmp_path: Path) -> None:
         *("grad_clip", "min_crop", "flip", "precision", "text_width", "context", "train_split", "val_split"),
         *("validations", "seed", "dataset", "fingerprint", "vectors"),
     }
-    asked = request_of(resolve(replace(config, **OPTIONS)), "d", manifest, ["a blue ball"])
+    asked = request_of(resolve(replace(config, **OPTIONS)), "d", "f", "v", ["a blue ball"])
     assert {*asked} - {*plain} == {*OPTIONS, "negatives"}
     assert json.loads(json.dumps(asked)) == asked  # a run that goes on compares it with what JSON gives back
     turned = replace(config, **(OPTIONS | {"hard_kinds": OPTIONS["hard_kinds"][::-1]}))
-    assert request_of(resolve(turned), "d", manifest, ["a blue ball"]) == asked
-    assert request_of(resolve(turned), "d", manifest, ["a green ball"]) != asked
+    assert request_of(resolve(turned), "d", "f", "v", ["a blue ball"]) == asked
+    assert request_of(resolve(turned), "d", "f", "v", ["a green ball"]) != asked
 
 
 def test_flops_of_the_extra_logits() -> None:

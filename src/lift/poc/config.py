@@ -22,7 +22,7 @@ class PocConfig:
     """Photos with texts, in any form that `lift ingest` reads; nothing: the built-in drawn scenes."""
     out: Path = Path("poc")
     """Folder for everything that is made."""
-    minutes: float = 5.5
+    minutes: float = 7.5
     """Time for training both models together; decides the number of epochs."""
     images: int = 6000
     """Pictures to draw when there is no SOURCE."""

@@ -53,7 +53,9 @@ def make_plan(config: PocConfig) -> dict[str, Any]:
     plan: dict[str, Any] = {"asked": asked, "samples_per_second": round(speed, 1), "photos": photos}
     if photos is not None:
         texts = photos * 5
-        minutes = photos / 150 / 60 + texts / 250 / 60 + config.minutes + 1.5
+        minutes = (
+            photos / 200 / 60 + texts / 900 / 60 + config.minutes + 1
+        )  # 1: exam, measuring, report, index
         disk = photos * config.size**2 * 3 + texts * 384 * 2 + 200 * texts + 60e6
         free = shutil.disk_usage(config.out).free
         say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,9 @@ from lift.place import Place
 from lift.store.commits import COMMITS, FACTS, SUMS, StoreFacts, read_facts, standing_commits, total
 from lift.store.conditions import read_conditioning
 from lift.store.lookup import Lookup, Shard
-from lift.store.shards import check_vectors, text_keys
+from lift.store.shards import check_vectors, key_order, text_keys
+
+DIGESTED_ROWS = 16_384  # read together
 
 
 class EmbeddingStore:
@@ -111,6 +114,17 @@ class EmbeddingStore:
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of `texts`: float32 (n, D); LiftError names a text that is not there."""
         return self._lookup.gather(self._found(texts), self.dim)
+
+    def digest(self, texts: Sequence[str]) -> str:
+        """16 hexadecimal digits over the distinct `texts` and their stored vectors, whatever shards they lie in."""
+        distinct = list(dict.fromkeys(texts))
+        keys = text_keys(distinct)
+        order = key_order(keys)
+        total = hashlib.sha256(np.ascontiguousarray(keys[:, order]).tobytes())
+        rows = self._found(distinct)[order]
+        for start in range(0, len(rows), DIGESTED_ROWS):
+            total.update(self._lookup.gather(rows[start : start + DIGESTED_ROWS], self.dim).tobytes())
+        return total.hexdigest()[:16]
 
     def matrix(self) -> np.ndarray:
         """All vectors in row order, brought back to unit length: float32 (rows, D)."""

@@ -40,10 +40,13 @@ def train(config: TrainConfig) -> Model:
     """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
     config = resolve(config)
     dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
-    found = find_hard_negatives(config, dataset, training_photos(dataset, config).tolist())
+    photos = training_photos(dataset, config).tolist()
+    found = find_hard_negatives(config, dataset, photos)
     check_inputs(config, dataset, store)
     check_vectors_of(config, dataset, store, found)
-    request = request_of(config, dataset.id, store.manifest, texts_of(found))
+    used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found)]
+    vectors = store.digest(used) if config.method == "lift" else None
+    request = request_of(config, dataset.id, store.fingerprint.digest, vectors, texts_of(found))
     standing = open_run(config.out, request, config.overwrite)
     if standing == "done":
         say(f"{config.out}: already done")

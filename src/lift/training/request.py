@@ -25,11 +25,12 @@ USUAL: dict[str, Any] = {
 
 
 def request_of(
-    config: TrainConfig, dataset_id: str, store: dict[str, Any], negatives: Sequence[str] = ()
+    config: TrainConfig, dataset_id: str, fingerprint: str, vectors: str | None, negatives: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What decides the weights: two runs of equal request are the same run.
 
-    `store` is the STORE's manifest, `negatives` are the texts of the hard negatives.
+    fingerprint, vectors: digests of the STORE's encoder and of the vectors that are trained on, None for clip; what
+    else the STORE holds does not matter. negatives: the texts of the hard negatives.
     """
     fields = asdict(config)
     for name in (
@@ -54,10 +55,9 @@ def request_of(
         fields["hard_kinds"] = list(config.hard_kinds)  # as JSON gives it back
     if negatives:  # the rules that write them may learn something
         fields["negatives"] = digest(list(negatives))
-    vectors = digest([shard["sha256"] for shard in store["shards"]]) if config.method == "lift" else None
     return {
         **fields,
         "dataset": dataset_id,
-        "fingerprint": store["fingerprint"]["digest"],
+        "fingerprint": fingerprint,
         "vectors": vectors,
     }
