@@ -148,10 +148,8 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
         run(tmp_path / "none")
 
 
-def test_real_photos_when_they_are_here(tmp_path: Path) -> None:
-    source = Path("/work/shared/data/flickr8k")
-    if not source.is_dir():
-        pytest.skip("the shared photos are not on this machine")
+def test_real_photos_when_they_are_here(real_data: Path, tmp_path: Path) -> None:
+    source = real_data / "flickr8k"
     dataset = ingest(IngestConfig(source=source, out=tmp_path / "out", limit=200, size=32))
     assert len(dataset) == 200 and sum(len(row.captions) for row in dataset.rows) == 1000
     assert dataset.pixels.std() > 40
