@@ -23,8 +23,8 @@ from lift.training.config import resolve
 from lift.training.optimisation import autocast
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-# A run of CLIP against one of LIFT, short and long texts mixed, on the drawn scenes: 2.16 by the clock on two quiet cores
-# with two threads (1.46 by processor time of one: small text batches gain little from a second thread).
+# A run of CLIP against one of LIFT, short and long texts mixed, on the drawn scenes: 2.16 by the clock on two quiet
+# cores with two threads (1.46 by processor time of one: small text batches gain little from a second thread).
 CLIP_SLOWER = 2.2
 IN_TRAINING = 0.9  # samples per second of a run against the fastest bare step
 
