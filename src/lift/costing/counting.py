@@ -1,4 +1,4 @@
-"""FLOPs of a step by caption length, counted and worked out, and the point where the offline text pass has paid."""
+"""FLOPs of a step by caption length, counted, and the point where the offline text pass has paid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from lift.text import TextTower, train_tokenizer
 from lift.training.cost import step_flops
 
 VOCABULARY = 300  # embeddings are looked up, not multiplied: their number changes no FLOPs
-TRAINING = 3  # a backward pass computes two products for each of the forward pass
 
 
 @dataclass(frozen=True)
@@ -49,28 +48,6 @@ def counted_flops(size: StepSize, tokens: int) -> float:
         encoder = size.image_tower()
         tower = size.text_tower(max(tokens, 8)) if tokens else None
     return step_flops(encoder, size.batch, "contrastive", tower, ((size.batch, tokens),)) / size.batch
-
-
-def worked_out_flops(size: StepSize, tokens: int) -> float:
-    """The same by formula, for towers with a patch stem: two FLOPs per weight and token, attention by its square.
-
-    Per block 24 W^2 T for the linear layers and 4 W T^2 for attention; forward and backward three times that.
-    """
-    shape, side = size.shape, size.image_size // size.shape.patch
-    total = TRAINING * _blocks(shape.width, shape.depth, side * side)
-    total += (
-        2 * (TRAINING - 1) * 3 * shape.patch**2 * shape.width * side * side
-    )  # nothing flows into the pixels
-    total += TRAINING * 2 * (shape.width * size.dim + size.dim * size.dim)
-    if tokens:
-        total += TRAINING * _blocks(size.text_width, shape.depth, tokens)
-        total += TRAINING * 2 * size.text_width * size.dim
-    towers = 2 if tokens else 1  # the gradient of the logits flows into the texts only when they are trained
-    return total + 2 * size.batch * size.dim * (1 + towers)
-
-
-def _blocks(width: int, depth: int, tokens: int) -> float:
-    return float(depth * (24 * width**2 * tokens + 4 * width * tokens**2))
 
 
 def break_even(offline: float, lift: float, clip: float) -> float | None:
