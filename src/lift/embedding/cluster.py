@@ -6,6 +6,7 @@ the same number of threads a worker. Each shard is written by its worker; only i
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -85,6 +86,7 @@ def work_on_cluster(
     ours = not ray.is_initialized()
     if ours:
         start(ray, address, workers * threads)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # progress is told by our own bar
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars, context.print_on_execution_start = False, False
     settings = {
@@ -103,7 +105,7 @@ def work_on_cluster(
             fn_constructor_kwargs=settings,
             batch_size=1,
             batch_format="numpy",
-            concurrency=min(workers, len(todo)),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(todo))),
             num_cpus=threads,
             num_gpus=1 if device.startswith("cuda") else 0,
         )
