@@ -12,6 +12,7 @@ differences to the plain arm with 95 % intervals, the FLOPs of a sample, the mac
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,23 +25,30 @@ from lift.adaptation import ConditionConfig, condition
 from lift.artefact import write_json
 from lift.embedding import EmbedConfig, embed
 from lift.evaluation import EvaluateConfig, evaluate
+from lift.evaluation.retrieval import joined
 from lift.ingest import IngestConfig, ingest
 from lift.metrics import paired_bootstrap
 from lift.scenes import ScenesConfig, scenes
 from lift.training import TrainConfig, train
 
 RESULTS = Path(__file__).parent / "results"
+HARD = {"hard_negatives": 4}
 #: Arm -> (STORE, options of TrainConfig); those with hard negatives use --kinds.
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("store", {}),
-    "hard": ("store", {"hard_negatives": 4}),
+    "hard": ("store", HARD),
+    "hard-2": ("store", {"hard_negatives": 2}),
     "neighbours": ("store", {"neighbours": 8}),
+    "hard-neighbours": ("store", HARD | {"neighbours": 8}),
     "mask": ("store", {"mask_similar": 0.9}),
     "cosine-mix": ("store", {"cosine_weight": 1.0}),
+    "cosine": ("store", {"loss": "cosine"}),
     "centred": ("centred", {}),
-    "centred-hard": ("centred", {"hard_negatives": 4}),
+    "centred-hard": ("centred", HARD),
     "sigmoid": ("store", {"loss": "sigmoid"}),
-    "sigmoid-hard": ("store", {"loss": "sigmoid", "hard_negatives": 4}),
+    "sigmoid-hard": ("store", {"loss": "sigmoid"} | HARD),
+    "long-mix": ("long", {"long_share": 0.3}),
+    "clip": ("store", {"method": "clip"}),
 }
 RECALLS = ("text_to_image/recall@10", "image_to_text/recall@10")
 
@@ -55,21 +63,21 @@ class AblationConfig:
     """Folder for DATASET, STOREs and RUNs."""
     data: Path = Path("../shared/data/flickr8k")
     """Folder of the real photos."""
-    image_encoder: str = "vit-micro-conv"
+    image_encoder: str = "vit-micro-deep"
     """Image tower, from scratch."""
-    epochs: int = 10
+    epochs: int = 60
     """Passes over the training photos."""
-    batch_size: int = 128
+    batch_size: int = 256
     """Photos per step."""
-    min_crop: float = 0.8
+    min_crop: float = 0.4
     """Smallest share of a photo that a random crop keeps."""
     size: int = 64
     """Pixels."""
     images: int = 2000
     """Pictures to draw for scenes."""
-    arms: tuple[str, ...] = ("plain", "hard", "neighbours", "mask", "centred", "centred-hard")
-    """Arms to train now, of ARMS; plain always comes first."""
-    kinds: tuple[str, ...] = ("order", "attribute", "number", "left_right", "relation")
+    arms: tuple[str, ...] = tuple(ARMS)
+    """Arms to train now, of ARMS."""
+    kinds: tuple[str, ...] = ("order", "attribute", "number", "left_right", "relation", "pairs")
     """Kinds of hard negatives."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of each arm."""
@@ -78,38 +86,59 @@ class AblationConfig:
 def main(config: AblationConfig) -> None:
     """Run what is not there yet, then write the JSON of everything that is there."""
     work = config.work / config.set
-    dataset, store = work / "dataset", work / "store"
-    work.mkdir(parents=True, exist_ok=True)
-    if config.set == "scenes":
-        scenes(ScenesConfig(out=dataset, images=config.images, size=config.size, workers=1))
-    else:
-        pairs = (config.data / "order_swap.jsonl",)
-        ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
-    embed(EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds))
-    condition(ConditionConfig(store=str(store), out=str(work / "centred"), images=dataset))
+    stores = prepare(config, work)
     for seed in config.seeds:
-        for arm in dict.fromkeys(("plain", *config.arms)):
-            run = work / f"{arm}-{config.epochs}-{seed}"
+        for arm in config.arms:
             texts, options = ARMS[arm]
             if "hard_negatives" in options:
                 options = options | {"hard_kinds": config.kinds}
+            run = work / f"{arm}-{config.epochs}-{seed}"
             train(
                 TrainConfig(
-                    images=dataset,
-                    texts=work / texts,
+                    images=work / ("dataset-long" if texts == "long" else "dataset"),
+                    texts=stores[texts],
                     out=run,
                     image_encoder=config.image_encoder,
                     epochs=config.epochs,
                     batch_size=config.batch_size,
                     min_crop=config.min_crop,
+                    flip=config.set == "flickr8k",
                     validations=1,
                     seed=seed,
                     **options,
                 )
             )
-            for task in ("retrieval", "pairs"):
-                evaluate(EvaluateConfig(run, task, dataset=dataset, texts=work / texts))  # type: ignore[arg-type]
-            write_json(RESULTS / f"ablation_{config.set}.json", gather(config, work))
+            own = None if arm == "clip" else stores[texts]
+            for task in ("retrieval", "long-retrieval", "pairs"):
+                evaluate(EvaluateConfig(run, task, dataset=work / "dataset", texts=own))  # type: ignore[arg-type]
+    write_json(RESULTS / f"ablation_{config.set}.json", gather(config, work))
+
+
+def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
+    """DATASET and STOREs, where they are not there yet; the STOREs by name."""
+    work.mkdir(parents=True, exist_ok=True)
+    dataset, store = work / "dataset", work / "store"
+    stores = {"store": store, "centred": work / "centred", "long": store}
+    if config.set == "scenes":
+        scenes(ScenesConfig(out=dataset, images=config.images, size=config.size, workers=1))
+        stores["long"] = store
+    else:
+        pairs = (config.data / "order_swap.jsonl",)
+        ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
+    embed(EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds))
+    condition(ConditionConfig(store=str(store), out=str(stores["centred"]), images=dataset))
+    if config.set == "flickr8k" and any(ARMS[arm][0] == "long" for arm in config.arms):
+        # Flickr8k has no long captions: the five short ones of a photo, joined, stand for one.
+        table = work / "with-long.jsonl"
+        lines = [json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()]
+        for line in lines:
+            line |= {"long_captions": [joined(line["captions"])]}
+        table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        shutil.copytree(config.data / "images", work / "images", dirs_exist_ok=True)
+        ingest(IngestConfig(table, work / "dataset-long", size=config.size))
+        stores["long"] = work / "long"
+        embed(EmbedConfig(dataset=work / "dataset-long", out=stores["long"]))
+    return stores
 
 
 def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
@@ -119,7 +148,7 @@ def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
     for arm, (_, options) in ARMS.items():
         for seed in range(100):
             run, plain = (work / f"{name}-{config.epochs}-{seed}" for name in (arm, "plain"))
-            if not (run / "run.json").is_file() or len(list((run / "results").glob("*.json"))) < 2:
+            if not (run / "run.json").is_file() or len(list((run / "results").glob("*.json"))) < 3:
                 continue
             made = json.loads((run / "run.json").read_text("utf-8"))
             first = first or made

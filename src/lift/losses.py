@@ -51,6 +51,21 @@ def own_logits(
     return logit_scale * (own.features @ image_features[:, :, None]).squeeze(-1)
 
 
+def own_loss(
+    image_features: Float[Tensor, "B D"], text_features: Float[Tensor, "B D"], own: OwnNegatives
+) -> Float[Tensor, ""]:
+    """Each image's text against its own negatives alone: mean cross-entropy of 1 + K candidates at MAX_LOGIT_SCALE.
+
+    A changed caption lies so near its text (cosine 0.9 to 0.98) that among a batch's candidates, at the scale that
+    suits those, it adds next to nothing to the gradient; here it is the only rival. An image without negatives has
+    one candidate and adds 0.
+    """
+    right = MAX_LOGIT_SCALE * (image_features * text_features).sum(-1, keepdim=True)
+    wrong = own_logits(image_features, own, right.new_tensor(MAX_LOGIT_SCALE))
+    candidates = torch.cat([right, wrong.masked_fill(~own.there, -math.inf)], dim=1)
+    return F.cross_entropy(candidates, torch.zeros(len(right), dtype=torch.int64, device=right.device))
+
+
 def cosine_loss(
     image_features: Float[Tensor, "B D"],
     text_features: Float[Tensor, "B D"],
@@ -135,6 +150,18 @@ def with_cosine(loss: Loss, weight: float) -> Loss:
 
     def mixed(*batch: Tensor, **negatives: OwnNegatives | float | None) -> Tensor:
         total: Tensor = loss.function(*batch, **negatives) + weight * cosine_loss(*batch)
+        return total
+
+    return loss._replace(function=mixed)
+
+
+def with_own(loss: Loss, weight: float) -> Loss:
+    """The loss plus `weight` times `own_loss`; the loss itself for a weight of 0."""
+    if not weight:
+        return loss
+
+    def mixed(*batch: Tensor, own: OwnNegatives, **more: float | None) -> Tensor:
+        total: Tensor = loss.function(*batch, own=own, **more) + weight * own_loss(batch[0], batch[1], own)
         return total
 
     return loss._replace(function=mixed)

@@ -100,6 +100,9 @@ class TrainConfig:
     hard_negatives: int = 0
     """lift: minimally changed, false captions per photo and step, beside the texts of the batch; `lift embed
     --hard-negatives` puts their vectors into the STORE."""
+    hard_weight: float = 0.0
+    """With --hard-negatives: adds, times this weight, a loss of its own in which a photo's text has to beat its changed
+    captions alone, for instance 1."""
     hard_kinds: tuple[str, ...] = ()
     """Kinds of change to use, for instance order attribute number (see docs/rewording.md; default: all); pairs stands
     for the false texts of the DATASET's own pairs."""
