@@ -35,8 +35,8 @@ from lift.scenes import ScenesConfig, make_picture
 from lift.text import TextTower, length_buckets, train_tokenizer
 from lift.training import TrainConfig
 from lift.training.arms import ClipArm
-from lift.training.config import resolve
 from lift.training.cost import machine, step_flops, versions
+from lift.training.resolving import resolve
 
 RESULTS = Path(__file__).parent / "results"
 LENGTHS = (0, 32, 77, 256)  # 0: LIFT, the text vectors are there already

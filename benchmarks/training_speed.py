@@ -27,9 +27,9 @@ from lift.image import ImageEncoder, encoder_shape
 from lift.losses import LOSSES
 from lift.scenes import ScenesConfig, scenes
 from lift.training import TrainConfig, train
-from lift.training.config import resolve
 from lift.training.cost import machine, versions
 from lift.training.optimisation import autocast, make_optimiser
+from lift.training.resolving import resolve
 
 RESULTS = Path(__file__).parent / "results"
 

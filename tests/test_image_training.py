@@ -28,9 +28,9 @@ from lift.ridge import STRENGTHS
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, features, loop, train
 from lift.training.closed_form import mean_vectors
-from lift.training.config import resolve
 from lift.training.features import keep_features
 from lift.training.request import request_of
+from lift.training.resolving import resolve
 
 
 @pytest.fixture(scope="module")

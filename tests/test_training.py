@@ -34,9 +34,9 @@ from lift.text import TextTower, train_tokenizer
 from lift.training import PRESETS, TrainConfig, loop, train
 from lift.training.arms import ClipArm
 from lift.training.batches import Batch, ahead, batch_maker
-from lift.training.config import resolve
 from lift.training.cost import _meta_flops, step_flops
 from lift.training.optimisation import learning_rate, make_optimiser
+from lift.training.resolving import resolve
 from lift.training.state import trim_log
 
 

@@ -27,10 +27,10 @@ from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, loop, train
-from lift.training.config import resolve
 from lift.training.cost import step_flops
 from lift.training.negatives import nearest_rows, neighbours_of
 from lift.training.request import request_of
+from lift.training.resolving import resolve
 
 OPTIONS: dict[str, Any] = {
     "hard_negatives": 2,

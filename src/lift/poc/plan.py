@@ -19,8 +19,8 @@ from lift.image import ImageEncoder, encoder_shape
 from lift.losses import LOSSES
 from lift.poc.config import PocConfig
 from lift.training import PRESETS, TrainConfig
-from lift.training.config import resolve
 from lift.training.optimisation import autocast
+from lift.training.resolving import resolve
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 # A run of CLIP against one of LIFT, short and long texts mixed, on the drawn scenes: 2.16 by the clock on two quiet

@@ -1,6 +1,7 @@
 """train: DATASET + STORE -> RUN."""
 
-from lift.training.config import PRESETS, TrainConfig
+from lift.training.config import TrainConfig
 from lift.training.loop import train
+from lift.training.presets import PRESETS
 
 __all__ = ["PRESETS", "TrainConfig", "train"]

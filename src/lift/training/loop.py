@@ -23,13 +23,14 @@ from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
 from lift.training.batches import ahead, batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
-from lift.training.config import TrainConfig, resolve
+from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives, gather
 from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
 from lift.training.request import request_of
+from lift.training.resolving import resolve
 from lift.training.state import load_state, open_run, save_state, trim_log
 from lift.training.validation import seen_photos, validate, validation_photos
 

@@ -1,0 +1,123 @@
+"""Fills what is left away from the preset, and refuses what does not fit together, before anything is opened."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from lift.device import check_device
+from lift.errors import LiftError
+from lift.image import HEADS, BackboneShape, check_tune, encoder_shape
+from lift.losses import LOSSES
+from lift.negatives import HARD_KINDS, check_kinds
+from lift.training.config import TrainConfig
+from lift.training.presets import PRESETS
+
+LEAST = {
+    "epochs": 1,
+    "batch_size": 2,
+    "warmup": 0,
+    "weight_decay": 0,
+    "context": 8,
+    "validations": 0,
+    "hard_negatives": 0,
+    "neighbours": 0,
+    "checkpoint_steps": 1,
+    "seed": 0,
+}
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Fill what is None from the preset and check what was given; LiftError names the mistake."""
+    if config.preset not in PRESETS:
+        raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
+    cropped = config.min_crop is not None
+    missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
+    config = replace(config, **missing, name=config.name or config.out.resolve().name)
+    if config.loss not in LOSSES:
+        raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
+    if config.method == "clip" and config.loss == "cosine":
+        raise LiftError(
+            "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
+            "use --loss contrastive or --loss sigmoid with --method clip",
+        )
+    config = resolve_negatives(resolve_encoder(config, cropped))
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
+    for field, least in LEAST.items():
+        value = getattr(config, field)
+        if value is not None and value < least:
+            raise LiftError(f"--{field.replace('_', '-')} is {value}", f"give at least {least}")
+    for field in ("lr", "grad_clip", "checkpoint_minutes"):
+        if not 0 < getattr(config, field) < math.inf:
+            raise LiftError(f"--{field.replace('_', '-')} is {getattr(config, field)}", "give more than 0")
+    if config.text_width is not None and config.text_width % 64:
+        raise LiftError(f"--text-width is {config.text_width}", "give a multiple of 64, the width of a head")
+    if config.min_crop is None or not 0 < config.min_crop <= 1:
+        raise LiftError(f"--min-crop is {config.min_crop}", "give a share above 0 and up to 1")
+    check_device(config.device)
+    if config.precision == "auto":
+        # A step of vit-micro-deep takes 0.66 of its time in fp32, one of vit-micro-conv 0.8.
+        wide = shape.width >= 128 and torch.cpu._is_avx512_bf16_supported()
+        config = replace(config, precision="bf16" if config.device != "cpu" or wide else "fp32")
+    if config.method == "clip" and config.text_width is None:
+        config = replace(config, text_width=max(64, round(shape.width * 2 / 3 / 64) * 64))
+    return config
+
+
+def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
+    """Fill and check what belongs to the image encoder; `cropped`: the user chose min_crop himself."""
+    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
+    pretrained = isinstance(shape, BackboneShape)
+    tune = config.tune or ("head" if pretrained else "full")
+    kind, _ = check_tune(tune, shape.depth)
+    if config.image_pooling != "mean" and not pretrained:
+        raise LiftError(
+            f"--image-pooling is {config.image_pooling}, but the encoders from scratch know the mean alone",
+            "leave --image-pooling away",
+        )
+    if not 0 < config.layer_decay <= 1:
+        raise LiftError(f"--layer-decay is {config.layer_decay}", "give a factor above 0 and up to 1")
+    if config.head is not None and config.head not in HEADS:
+        raise LiftError(f"there is no head {config.head!r}", f"known: {', '.join(HEADS)}")
+    if kind == "ridge":
+        if config.method != "lift" or config.head not in (None, "linear"):
+            raise LiftError(
+                "--tune ridge solves for a linear map onto fixed text vectors",
+                "leave --head away, and use --method lift",
+            )
+        # One look at the whole photo, nothing learnt by steps: what would not be used is not recorded.
+        return replace(
+            config, tune=tune, head="linear", loss="ridge", min_crop=1.0, flip=False, long_share=None
+        )
+    if kind == "head" and pretrained and not cropped:
+        config = replace(config, min_crop=1.0)  # so that every photo passes the frozen backbone only once
+    return replace(config, tune=tune, head=config.head or "mlp")
+
+
+def resolve_negatives(config: TrainConfig) -> TrainConfig:
+    """Check what belongs to negatives and mixes of losses and captions; kinds are put into the order of HARD_KINDS."""
+    check_kinds(config.hard_kinds)
+    if config.hard_kinds and not config.hard_negatives:
+        raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives 2")
+    known = config.loss in LOSSES and LOSSES[config.loss].knows_negatives
+    asked = [name for name in ("hard_negatives", "neighbours", "mask_similar") if getattr(config, name)]
+    flag = f"--{asked[0].replace('_', '-')}" if asked else "--cosine-weight"
+    if not known and (asked or config.cosine_weight):
+        raise LiftError(
+            f"{flag} does nothing with {'--tune' if config.loss == 'ridge' else '--loss'} {config.loss}",
+            "use --loss contrastive or --loss sigmoid, or leave it away",
+        )
+    if asked and config.method == "clip":
+        raise LiftError(
+            f"{flag} needs text vectors that stand still; the text tower of clip would have to compute them every step",
+            "use --method lift, or leave it away",
+        )
+    if config.mask_similar is not None and not 0 < config.mask_similar < 1:
+        raise LiftError(f"--mask-similar is {config.mask_similar}", "give a cosine above 0 and below 1")
+    if config.long_share is not None and not 0 <= config.long_share <= 1:
+        raise LiftError(f"--long-share is {config.long_share}", "give a share from 0 to 1")
+    if not 0 <= config.cosine_weight < math.inf:
+        raise LiftError(f"--cosine-weight is {config.cosine_weight}", "give 0 or more")
+    return replace(config, hard_kinds=tuple(kind for kind in HARD_KINDS if kind in config.hard_kinds))
