@@ -38,6 +38,8 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("store", {}),
     "hard": ("store", HARD),
     "hard-2": ("store", {"hard_negatives": 2}),
+    "hard-own": ("store", HARD | {"hard_weight": 1.0}),
+    "centred-hard-own": ("centred", HARD | {"hard_weight": 1.0}),
     "neighbours": ("store", {"neighbours": 8}),
     "hard-neighbours": ("store", HARD | {"neighbours": 8}),
     "mask": ("store", {"mask_similar": 0.9}),
@@ -130,7 +132,9 @@ def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
     if config.set == "flickr8k" and any(ARMS[arm][0] == "long" for arm in config.arms):
         # Flickr8k has no long captions: the five short ones of a photo, joined, stand for one.
         table = work / "with-long.jsonl"
-        lines = [json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()]
+        lines = [
+            json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()
+        ]
         for line in lines:
             line |= {"long_captions": [joined(line["captions"])]}
         table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

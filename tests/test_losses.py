@@ -15,8 +15,10 @@ from lift.losses import (
     contrastive_loss,
     cosine_loss,
     false_negative_mask,
+    own_loss,
     sigmoid_loss,
     with_cosine,
+    with_own,
 )
 
 SCALE, BIAS = torch.tensor(2.0), torch.tensor(-1.0)
@@ -220,3 +222,26 @@ def test_negatives_that_are_not_there_change_nothing() -> None:
             function(image, text, ids, scale, bias),
         )
         assert with_none.item() == pytest.approx(plain.item(), abs=1e-12)
+
+
+def test_own_loss_by_hand() -> None:
+    images = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    texts = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
+    false = torch.tensor([[[0.99, 0.0], [0.0, 1.0]], [[0.8, 0.6], [1.0, 0.0]]])
+    there = torch.tensor([[True, False], [False, False]])
+    # Photo 0: 100 · 1 against 100 · 0.99, so log(1 + 1/e) = 0.3133; photo 1 has no negative and adds nothing.
+    own = OwnNegatives(false, there)
+    assert own_loss(images, texts, own).item() == pytest.approx(math.log1p(math.exp(-1)) / 2, abs=1e-5)
+    ids, scale, bias = torch.tensor([0, 1]), torch.tensor(10.0), torch.tensor(0.0)
+    plain = LOSSES["contrastive"].function(images, texts, ids, scale, bias, own=own).item()
+    both = with_own(LOSSES["contrastive"], 0.5, 2).function(images, texts, ids, scale, bias, own=own).item()
+    assert both == pytest.approx(plain + 0.25 * math.log1p(math.exp(-1)), abs=1e-5)
+    # Only the first column counts, whatever the second (a neighbour, say) is.
+    mixed = with_own(LOSSES["contrastive"], 0.5, 1).function
+    near = OwnNegatives(false, torch.ones(2, 2, dtype=torch.bool))
+    first = own_loss(images, texts, OwnNegatives(false[:, :1], near.there[:, :1])).item()
+    plain = LOSSES["contrastive"].function(images, texts, ids, scale, bias, own=near).item()
+    assert mixed(images, texts, ids, scale, bias, own=near).item() == pytest.approx(
+        plain + 0.5 * first, abs=1e-5
+    )
+    assert with_own(LOSSES["contrastive"], 0.0, 1) is LOSSES["contrastive"]

@@ -34,6 +34,7 @@ from lift.training.resolving import resolve
 
 OPTIONS: dict[str, Any] = {
     "hard_negatives": 2,
+    "hard_weight": 0.5,
     "hard_kinds": ("attribute", "object", "pairs"),
     "neighbours": 2,
     "mask_similar": 0.95,
@@ -148,6 +149,7 @@ def test_kill_9_with_negatives_gives_the_same_bytes(
             *("--texts", str(hard_store), "--out", str(out), "--preset", "smoke", "--batch-size", "6"),
             *("--epochs", "12", "--checkpoint-steps", "7", "--validations", "0", "--hard-negatives", "2"),
             *("--hard-kinds", "pairs", "attribute", "object", "--neighbours", "2", "--mask-similar", "0.95"),
+            *("--hard-weight", "0.5"),
         ]
 
     killed, log = tmp_path / "killed", tmp_path / "killed" / "log.jsonl"
@@ -189,6 +191,8 @@ def test_a_store_without_the_changed_captions_is_named_with_the_command(
     for changes, said in (
         ({"hard_kinds": ("swap",)}, "of the kind 'swap'"),
         ({"hard_negatives": 0}, "--hard-kinds says nothing"),
+        ({"hard_negatives": 0, "hard_kinds": (), "hard_weight": 1.0}, "--hard-weight says nothing"),
+        ({"hard_weight": -1.0}, "--hard-weight is -1.0"),
         ({"loss": "cosine"}, "--hard-negatives does nothing with --loss cosine"),
         ({"method": "clip"}, "--hard-negatives needs text vectors that stand still"),
         ({"mask_similar": 1.0}, "--mask-similar is 1.0"),
@@ -245,4 +249,7 @@ def test_flops_of_the_extra_logits() -> None:
         plain = step_flops(encoder, batch, loss, None)
         # 3 own logits an image: forward, and backward into the image alone
         assert step_flops(encoder, batch, loss, None, own=3) - plain == 2 * 2 * batch * 3 * dim
+        assert (
+            step_flops(encoder, batch, loss, None, own=3, weighed=2) - plain == 2 * 2 * batch * (3 + 2) * dim
+        )
         assert step_flops(encoder, batch, loss, None, masked=True) - plain == 2 * batch * batch * dim

@@ -155,13 +155,14 @@ def with_cosine(loss: Loss, weight: float) -> Loss:
     return loss._replace(function=mixed)
 
 
-def with_own(loss: Loss, weight: float) -> Loss:
-    """The loss plus `weight` times `own_loss`; the loss itself for a weight of 0."""
+def with_own(loss: Loss, weight: float, first: int) -> Loss:
+    """The loss plus `weight` times `own_loss` over the `first` own negatives; for a weight of 0 the loss itself."""
     if not weight:
         return loss
 
     def mixed(*batch: Tensor, own: OwnNegatives, **more: float | None) -> Tensor:
-        total: Tensor = loss.function(*batch, own=own, **more) + weight * own_loss(batch[0], batch[1], own)
+        chosen = OwnNegatives(own.features[:, :first], own.there[:, :first])
+        total: Tensor = loss.function(*batch, own=own, **more) + weight * own_loss(batch[0], batch[1], chosen)
         return total
 
     return loss._replace(function=mixed)

@@ -15,7 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lift.image import ImageEncoder, apply_tuning
-from lift.losses import LOSSES, OwnNegatives
+from lift.losses import LOSSES, OwnNegatives, with_own
 from lift.text import TextTower
 
 
@@ -29,10 +29,12 @@ def _meta_flops(
     trained: tuple[str, str, bool] = ("mlp", "full", False),
     own: int = 0,
     masked: bool = False,
+    weighed: int = 0,
 ) -> int:
     """`trained`: the encoder's head, what is tuned, and whether the body's vectors are at hand.
 
-    own: hard negatives of each image. masked: whether texts are compared with one another.
+    own: hard negatives of each image, of which `weighed` have a loss of their own. masked: whether texts are compared
+    with one another.
     """
     shape, image_size, dim = image
     # The meta device computes nothing, and attention there is made of products that the counter sees;
@@ -59,7 +61,9 @@ def _meta_flops(
                 there = torch.empty(batch, own, dtype=torch.bool)
                 more["own"] = OwnNegatives(torch.empty(batch, own, dim), there)
             found = encoder.from_pooled(pooled)
-            LOSSES[loss].function(found, features, numbers, scale, bias, **more).backward()
+            with_own(LOSSES[loss], float(weighed > 0), weighed).function(
+                found, features, numbers, scale, bias, **more
+            ).backward()
     return counter.get_total_flops()
 
 
@@ -73,11 +77,13 @@ def step_flops(
     kept: bool = False,
     own: int = 0,
     masked: bool = False,
+    weighed: int = 0,
 ) -> int:
     """FLOPs of one forward and backward pass; with a text tower, `texts` are its (texts, tokens per text) buckets.
 
     Nothing flows back into frozen parts; with `kept` the frozen body is not even computed. `own` negatives of each
-    image are counted with the logits, and the comparison of the texts where near ones are `masked`.
+    image are counted with the logits, those `weighed` once more, and the comparison of the texts where near ones are
+    `masked`.
 
     The count is a polynomial of second degree in the length (attention is the square), so three counted lengths
     give all others exactly; counting each of a run's many lengths would take longer than some runs. A text costs
@@ -86,7 +92,7 @@ def step_flops(
     image = (encoder.shape, encoder.image_size, encoder.dim)
     trained = (encoder.head_name, encoder.tune, kept)
     if tower is None:
-        return _meta_flops(image, batch, loss, None, 0, trained, own, masked)
+        return _meta_flops(image, batch, loss, None, 0, trained, own, masked, weighed)
     settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
     text = (tower.tokenizer, tuple(settings.items()))
     at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained) for known in (4, 6, 8))

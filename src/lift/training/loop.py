@@ -16,7 +16,7 @@ from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
 from lift.image import ImageEncoder, encoder_shape
-from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine
+from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine, with_own
 from lift.model import Model
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
@@ -126,6 +126,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         if found or config.neighbours:
             negatives = NegativeTable(config, rows, arm, found)
     loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
+    loss = with_own(loss, config.hard_weight, config.hard_negatives)
     more: dict[str, Any] = {} if config.mask_similar is None else {"similar": config.mask_similar}
     own, masked = (0 if negatives is None else negatives.width), config.mask_similar is not None
     scalars = Scalars(
@@ -193,6 +194,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 kept=at_hand,
                 own=own,
                 masked=masked,
+                weighed=config.hard_negatives if config.hard_weight else 0,
             )
             began += time.perf_counter() - paused
 

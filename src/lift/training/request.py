@@ -18,6 +18,7 @@ USUAL: dict[str, Any] = {
     "cosine_weight": 0.0,
     "hard_negatives": 0,
     "hard_kinds": (),
+    "hard_weight": 0.0,
     "neighbours": 0,
     "mask_similar": None,
     "long_share": None,

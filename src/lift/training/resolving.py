@@ -101,6 +101,10 @@ def resolve_negatives(config: TrainConfig) -> TrainConfig:
     check_kinds(config.hard_kinds)
     if config.hard_kinds and not config.hard_negatives:
         raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives 2")
+    if not 0 <= config.hard_weight < math.inf:
+        raise LiftError(f"--hard-weight is {config.hard_weight}", "give 0 or more")
+    if config.hard_weight and not config.hard_negatives:
+        raise LiftError("--hard-weight says nothing without --hard-negatives", "add --hard-negatives 2")
     known = config.loss in LOSSES and LOSSES[config.loss].knows_negatives
     asked = [name for name in ("hard_negatives", "neighbours", "mask_similar") if getattr(config, name)]
     flag = f"--{asked[0].replace('_', '-')}" if asked else "--cosine-weight"
