@@ -132,13 +132,12 @@ def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
     if config.set == "flickr8k" and any(ARMS[arm][0] == "long" for arm in config.arms):
         # Flickr8k has no long captions: the five short ones of a photo, joined, stand for one.
         table = work / "with-long.jsonl"
-        lines = [
-            json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()
-        ]
-        for line in lines:
-            line |= {"long_captions": [joined(line["captions"])]}
-        table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        shutil.copytree(config.data / "images", work / "images", dirs_exist_ok=True)
+        if not table.is_file():
+            lines = [json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()]
+            for line in lines:
+                line |= {"long_captions": [joined(line["captions"])]}
+            shutil.copytree(config.data / "images", work / "images", dirs_exist_ok=True)
+            table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         ingest(IngestConfig(table, work / "dataset-long", size=config.size))
         stores["long"] = work / "long"
         embed(EmbedConfig(dataset=work / "dataset-long", out=stores["long"]))
