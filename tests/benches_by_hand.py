@@ -35,7 +35,9 @@ class Painted:
         palette = np.array(list(COLOURS.values()))
         distance = np.abs(images[..., None, :].astype(int) - palette).sum(axis=-1)
         nearest = distance.argmin(axis=-1).reshape(len(images), -1)
-        shares = np.stack([(nearest == number).mean(axis=1) for number in range(4)] + [np.zeros(len(images))], 1)
+        shares = np.stack(
+            [(nearest == number).mean(axis=1) for number in range(4)] + [np.zeros(len(images))], 1
+        )
         return (shares / np.linalg.norm(shares, axis=1, keepdims=True)).astype(np.float32)
 
     def encode_text(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches_by_hand import COLOURS, NAMES, Painted, measure_folder, paint, values, write_json, write_lines
 from PIL import Image
 
+from benches_by_hand import COLOURS, NAMES, Painted, measure_folder, paint, values, write_json, write_lines
 from lift.errors import LiftError
 from lift.evaluation.benchmarks.bench import Bench
 from lift.evaluation.benchmarks.captions import folds_in_order
@@ -25,7 +25,11 @@ ONE_WRONG = {TEXTS[name]: {name: 0.5} for name in NAMES} | {TEXTS["yellow"]: {"r
 
 def karpathy(root: Path, file: str, place: str) -> None:
     images = [
-        {"filename": paint(root / place / f"{name}.jpg", name), "split": "test", "sentences": [{"raw": f" {text}\n"}]}
+        {
+            "filename": paint(root / place / f"{name}.jpg", name),
+            "split": "test",
+            "sentences": [{"raw": f" {text}\n"}],
+        }
         for name, text in TEXTS.items()
     ]
     write_json(root / file, {"images": [*images, {"filename": "no.jpg", "split": "train", "sentences": []}]})
@@ -51,7 +55,11 @@ def dci(root: Path) -> None:
     base = root / "densely_captioned_images"
     for name, text in TEXTS.items():
         first, _, rest = text.partition("\n")
-        entry = {"image": paint(base / "photos" / f"{name}.jpg", name), "short_caption": first, "extra_caption": rest}
+        entry = {
+            "image": paint(base / "photos" / f"{name}.jpg", name),
+            "short_caption": first,
+            "extra_caption": rest,
+        }
         write_json(base / "complete" / f"{name}.json", entry)
     write_json(base / "splits.json", {"train": [], "valid": [], "test": [f"{name}.json" for name in NAMES]})
 
@@ -61,7 +69,10 @@ def sharegpt4v(root: Path) -> None:
         {
             "id": name,
             "image": f"coco/{paint(root / 'coco' / f'{name}.jpg', name)}",
-            "conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": text.replace(" ", "\n")}],
+            "conversations": [
+                {"from": "human", "value": "?"},
+                {"from": "gpt", "value": text.replace(" ", "\n")},
+            ],
         }
         for name, text in TEXTS.items()
     ]
@@ -70,7 +81,11 @@ def sharegpt4v(root: Path) -> None:
 
 def captions_jsonl(root: Path) -> None:
     lines = [
-        {"image": f"images/{paint(root / 'images' / f'{name}.png', name)}", "captions": [text], "split": "val"}
+        {
+            "image": f"images/{paint(root / 'images' / f'{name}.png', name)}",
+            "captions": [text],
+            "split": "val",
+        }
         for name, text in TEXTS.items()
     ]
     write_lines(root / "captions.jsonl", [*lines, {"image": "no.png", "captions": ["x"], "split": "train"}])

@@ -77,15 +77,19 @@ def read_flickr_order(folder: Folder) -> ChoiceSheet:
 def _order(folder: Folder, name: str) -> ChoiceSheet:
     path, album = folder.file(name), Album()
     items: list[Choice] = []
-    for number, entry in entries_of(read_json(path), path):
+    same = 0
+    for position, (number, entry) in enumerate(entries_of(read_json(path), path)):
         image = value(entry, "image", path, number)
         places = [folder.root / image, folder.root / "images" / image]
         photo = album.number(Photo(image, first_existing(places)))
         for place, caption in enumerate(value(entry, "caption", path, number, list)):
-            generator = np.random.default_rng((folder.seed, len(items)))
+            generator = np.random.default_rng((folder.seed, position, place))
             text = plain(value({"caption": caption}, "caption", path, f"{number}, caption {place}"))
-            items.append(Choice(photo, (text,), reordered(text, generator)))
-    return ChoiceSheet(album.photos, items)
+            changed = tuple(order for order in reordered(text, generator) if order != text)
+            if changed:
+                items.append(Choice(photo, (text,), changed))
+            same += not changed
+    return ChoiceSheet(album.photos, items, note=f"{same} captions left out that every order leaves the same")
 
 
 def plain(caption: str, most: int = 30) -> str:
@@ -113,7 +117,8 @@ BLIP = "https://storage.googleapis.com/sfr-vision-language-research/datasets"
 ORDER = {
     "three-own-shuffles": Protocol(
         "each caption against three orders of its own words drawn by the seed (all shuffled; within groups of three; "
-        "the groups of three): NOT the four changes of the ARO paper, which need a tagger and are drawn anew every run"
+        "the groups of three), without those that change nothing: NOT the four changes of the ARO paper, which need "
+        "a tagger and are drawn anew every run"
     )
 }
 ARO_SETS = {

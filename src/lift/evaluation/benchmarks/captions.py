@@ -102,7 +102,7 @@ def karpathy_protocols(folds: bool = False) -> dict[str, Protocol]:
             "Karpathy's test split, the first five captions of each photo", "test"
         ),
         "karpathy-test-first-caption": Protocol(
-            "Karpathy's test split, the first caption of each photo only, as in the LIFT paper",
+            "Karpathy's test split, the first caption of each photo only (the LIFT paper too takes one a photo)",
             "test",
             "first",
         ),

@@ -74,15 +74,19 @@ def measure_ratings(bench: Bench, sheet: RatingSheet) -> Measurement:
     for prefix, scores in scored.items():
         kept = np.maximum(scores, 0.0) if sheet.clip else scores
         for variant in ("b", "c"):
-            statistic = weighted_kendall(kept, ratings, variant)
-            metrics[f"{prefix}kendall_tau_{variant}"] = Metric(
-                ratings, photos, statistic, per_item=False, least=LEAST_TAU
-            )
+            metrics[f"{prefix}kendall_tau_{variant}"] = _tau(kept, ratings, photos, variant)
     for variant in ("b", "c"):
         metrics[f"control/chance/kendall_tau_{variant}"] = Metric(np.zeros(len(ratings)), photos)
     return Measurement(
         protocol="Kendall's tau times 100 between score and rating, tau-b (ties corrected) and tau-c (Stuart), every "
-        f"rating an item of its own; {CONTROLS}",
+        f"rating an item of its own; 0 where all scores are equal; {CONTROLS}",
         n={"images": len(set(photos.tolist())), "ratings": len(ratings)},
         metrics=metrics,
     )
+
+
+def _tau(scores: np.ndarray, ratings: np.ndarray, photos: np.ndarray, variant: str) -> Metric:
+    statistic = weighted_kendall(scores, ratings, variant)
+    if np.isnan(statistic(np.ones((1, len(ratings)), np.int64))[0]):  # constant scores agree with nothing
+        return Metric(np.zeros(len(ratings)), photos)
+    return Metric(ratings, photos, statistic, per_item=False, least=LEAST_TAU)

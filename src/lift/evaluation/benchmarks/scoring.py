@@ -56,29 +56,39 @@ def weighted_kendall(scores: np.ndarray, ratings: np.ndarray, variant: str) -> S
         raise ValueError("scores and ratings must be finite")
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    levels, level = np.unique(ratings[order], return_inverse=True)
+    first = np.r_[True, ordered[1:] != ordered[:-1]]
+    group = np.cumsum(first) - 1  # number of each item's score, from low to high
+    level = np.unique(ratings[order], return_inverse=True)[1]
+    members = [np.flatnonzero(level == number) for number in range(level.max() + 1)]
 
     def tau(weights: np.ndarray) -> np.ndarray:
-        drawn = weights[:, order].astype(np.float64)
-        per_level = [
-            np.add.reduceat(drawn * (level == number), starts, axis=1) for number in range(len(levels))
-        ]
-        below = [np.cumsum(counts, axis=1) - counts for counts in per_level]  # with a lower score
-        surplus = np.zeros(len(drawn))  # concordant minus discordant pairs
-        for number, counts in enumerate(per_level):
-            for other, lower in enumerate(below):
-                if other != number:
-                    surplus += (counts * lower).sum(axis=1) * (1 if other < number else -1)
-        total = drawn.sum(axis=1)
-        groups = np.add.reduceat(drawn, starts, axis=1)
-        sizes = np.stack([counts.sum(axis=1) for counts in per_level], axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if variant == "b":
-                pairs = total * (total - 1) / 2
-                untied = [pairs - (ties * (ties - 1) / 2).sum(axis=1) for ties in (groups, sizes)]
-                return 100.0 * surplus / np.sqrt(untied[0] * untied[1])
-            distinct = np.minimum((groups > 0).sum(axis=1), (sizes > 0).sum(axis=1))
-            return 100.0 * 2 * surplus / (total**2 * (distinct - 1) / distinct)
+        return np.array([one(own) for own in weights[:, order].astype(np.float64)])
+
+    def one(own: np.ndarray) -> float:
+        """Tau of one resample, row by row: its arrays then stay in the processor's cache."""
+        sizes = np.bincount(group, weights=own)
+        below = np.cumsum(sizes) - sizes  # how many have a lower score, by score
+        lower_rated = np.zeros(len(sizes))  # of these, how many a lower rating
+        surplus, counts = 0.0, []  # concordant minus discordant pairs
+        for items in members:
+            place = group[items]
+            here = np.bincount(place, weights=own[items], minlength=len(sizes))
+            equal = np.cumsum(here) - here
+            higher_rated = below - lower_rated - equal
+            surplus += float((here * (lower_rated - higher_rated)).sum())
+            lower_rated += equal
+            counts.append(float(here.sum()))
+        return _tau_of(surplus, sizes, np.array(counts), variant)
 
     return tau
+
+
+def _tau_of(surplus: float, scores: np.ndarray, ratings: np.ndarray, variant: str) -> float:
+    """Tau times 100 from concordant minus discordant pairs and how often each score and each rating occurs."""
+    total = ratings.sum()
+    if variant == "b":
+        pairs = total * (total - 1) / 2
+        untied = [pairs - (ties * (ties - 1) / 2).sum() for ties in (scores, ratings)]
+        return float(100.0 * surplus / np.sqrt(untied[0] * untied[1])) if min(untied) > 0 else np.nan
+    distinct = min((scores > 0).sum(), (ratings > 0).sum())
+    return float(100.0 * 2 * surplus / (total**2 * (distinct - 1) / distinct)) if distinct > 1 else np.nan
