@@ -29,7 +29,9 @@ def tables() -> str:
             if one.task == task:
                 protocols = "; ".join(f"`{key}`: {value.words}" for key, value in one.protocols.items())
                 cells = (f"`{name}`", one.title, protocols, one.layout, one.home, one.terms)
-                lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+                lines.append(
+                    "| " + " | ".join(cell.replace("|", "\\|").replace("<", "\\<") for cell in cells) + " |"
+                )
     return "\n".join([*lines, ""])
 
 

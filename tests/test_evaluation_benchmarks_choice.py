@@ -67,7 +67,11 @@ def test_sugarcrepe(tmp_path: Path) -> None:
     assert found["control/chance/pair_accuracy/mean_of_kinds"] == 50
     assert found["control/shuffled_words/pair_accuracy/all"] == 50  # nobody knows the bags
     some, _ = measure_folder("sugarcrepe", tmp_path, Painted(COSINES), only=("swap_att",))
-    assert some.n["pairs"] == 2 and "pair_accuracy/mean_of_kinds" not in some.metrics
+    assert (
+        some.n["pairs"] == 2
+        and "ONLY the parts swap_att" in some.protocol
+        and "pair_accuracy/mean_of_kinds" not in some.metrics
+    )
     (tmp_path / "data" / "add_obj.json").unlink()
     with pytest.raises(LiftError, match=r"no add_obj\.json.*\n.*github\.com/RAIVNLab"):
         measure_folder("sugarcrepe", tmp_path, Painted(COSINES))

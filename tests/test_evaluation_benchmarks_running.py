@@ -46,7 +46,7 @@ def test_a_result_is_written_once_and_says_how(
     assert result["dataset"]["name"] == "pairs-jsonl" and result["dataset"]["split"] == "val-pairs"
     assert result["protocol"].startswith("val-pairs: lines of split val") and result["n"]["pairs"] == 4
     assert result["model"]["id"] == lift.load(run).id and result["seed"] == 0
-    assert "left_out" not in result and result["examples"] == []
+    assert "left_out" not in result and "texts_cut" not in result and result["examples"] == []
     arrays = np.load(path.with_suffix(".npz"))
     model = lift.load(run)
     scores = model.encode_image([folder / f"{name}.png" for name in NAMES])
@@ -98,6 +98,18 @@ def test_a_draw_leaves_the_others_unread(folder: Path) -> None:
     assert measured.n == {"images": 3, "texts": 3} and "ONLY 3 of 4 photos" in measured.protocol
     assert (bench.image_features == 0).all(axis=1).sum() == 1
     assert values(measured)["control/chance/text_to_image/recall@1"] == pytest.approx(100 / 3, abs=1e-4)
+
+
+def test_texts_beyond_the_limit_are_told(run: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endless = "a red square beside a blue square, " * 60  # far more than 256 tokens
+    write_lines(
+        folder / "captions.jsonl", [{"image": f"{n}.png", "captions": [n], "split": "val"} for n in NAMES[1:]]
+    )
+    with (folder / "captions.jsonl").open("a") as file:
+        file.write(json.dumps({"image": "red.png", "captions": [endless], "split": "val"}) + "\n")
+    result = benchmark(BenchmarkConfig(run, "captions-jsonl", folder))
+    assert result["texts_cut"] == {"cut": 1, "texts": 4, "max_tokens": 256}
+    assert "1 of 4 distinct texts are longer than 256 tokens" in capsys.readouterr().err
 
 
 def test_photos_are_resized_as_the_run_wants(tmp_path: Path) -> None:
@@ -171,7 +183,12 @@ def test_every_benchmark_is_documented() -> None:
     for name, one in BENCHMARKS.items():
         (row,) = (line for line in page if line.startswith(f"| `{name}` |"))
         places = [row.index(f"`{protocol}`") for protocol in one.protocols]
-        assert places == sorted(places) and one.home in row and one.terms in row and one.layout in row
+        assert (
+            places == sorted(places)
+            and one.home in row
+            and one.terms in row
+            and one.layout.replace("<", "\\<") in row
+        )
 
 
 def test_on_real_photos(real_data: Path) -> None:
@@ -184,8 +201,8 @@ def test_on_real_photos(real_data: Path) -> None:
         "classes-jsonl": ("clothing", "all-single-prompt"),
     }
     for name, (place, protocol) in cases.items():
-        measured, bench = measure_folder(name, real_data / place, Painted({}), protocol, limit=40)
-        assert not bench.failures and 0 < measured.n["images"] <= 40, name
+        measured, bench = measure_folder(name, real_data / place, Painted({}), protocol, limit=20)
+        assert not bench.failures and 0 < measured.n["images"] <= 20, name
         found = values(measured)
         chance = {
             key.removeprefix("control/chance/"): own for key, own in found.items() if "control/chance" in key
@@ -193,6 +210,6 @@ def test_on_real_photos(real_data: Path) -> None:
         for key in set(chance) & set(found) - {"average_precision"}:
             assert found[key] == pytest.approx(chance[key], abs=1e-3), (name, key)  # it knows no text: chance
     pairs, _ = measure_folder(
-        "pairs-jsonl", real_data / "flickr8k", Painted({}), limit=40, only=("order_swap",)
+        "pairs-jsonl", real_data / "flickr8k", Painted({}), limit=20, only=("order_swap",)
     )
     assert values(pairs)["control/shuffled_words/pair_accuracy/all"] == 50

@@ -93,8 +93,8 @@ def refuse_other_data(path: Path, dataset_id: str) -> None:
 def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Write npz, then JSON (so that a JSON is never without its npz); returns the JSON's content.
 
-    `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request, and
-    `left_out`, the photos that could not be read, where there are any.
+    `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request, and where
+    there are any `left_out`, photos that could not be read, and `texts_cut`, how many texts were longer than the limit.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     per_item = path.with_suffix(".npz")
@@ -113,8 +113,7 @@ def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) ->
         "versions": {"lift": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "request": facts["request"],
     }
-    if facts.get("left_out"):
-        result["left_out"] = facts["left_out"]
+    result |= {name: facts[name] for name in ("left_out", "texts_cut") if facts.get(name)}
     write_json(path, result)
     return result
 

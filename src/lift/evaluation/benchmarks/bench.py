@@ -91,6 +91,11 @@ class Bench:
         usable = [number for number in range(len(self.photos)) if number not in self.unusable]
         return self.image_features[usable].mean(axis=0, keepdims=True)
 
+    @property
+    def texts(self) -> list[str]:
+        """The distinct texts that were encoded, those of controls included."""
+        return list(self._vectors)
+
     def text_features(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (m, D) of texts, each distinct one encoded once."""
         self._encode_texts(texts)

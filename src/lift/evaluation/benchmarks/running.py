@@ -20,6 +20,8 @@ from lift.evaluation.benchmarks.registry import find_benchmark, protocol_name
 from lift.evaluation.benchmarks.sheets import Sheet
 from lift.evaluation.results import Measurement, finished_result, result_path, show_result, write_result
 from lift.model import load
+from lift.text import TextEncoder
+from lift.text.encoder import counts_tokens
 
 TOLD = 5  # unreadable photos that are named on the terminal; the result names more
 KEPT = 1000
@@ -98,6 +100,7 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
             "seconds": round(time.monotonic() - began, 2),
             "request": request,
             "left_out": [failure._asdict() for failure in bench.failures[:KEPT]],
+            "texts_cut": texts_cut(model.text_encoder, bench.texts),
         }
         measured = replace(measured, protocol=f"{protocol}: {measured.protocol}")
         result = write_result(path, measured, facts)
@@ -158,6 +161,8 @@ def measure_sheet(
         )
     measured = chosen.measure(bench, kept)
     said, n = measured.protocol, measured.n
+    if folder.only:
+        said += f"; ONLY the parts {', '.join(folder.only)}"
     if skip:
         said += f"; ONLY {len(sheet.photos) - len(skip)} of {len(sheet.photos)} photos, drawn by the seed"
     if bench.failures:
@@ -176,6 +181,19 @@ def not_drawn(count: int, limit: int | None, seed: int) -> Collection[int]:
     if limit is None or limit >= count:
         return ()
     return set(np.random.default_rng(seed).permutation(count)[limit:].tolist())
+
+
+def texts_cut(encoder: TextEncoder, texts: list[str]) -> dict[str, int] | None:
+    """How many of the distinct texts exceed the encoder's limit, told on the terminal; None where none is known to."""
+    if not counts_tokens(encoder):
+        return None
+    cut = int((encoder.token_counts(texts) > encoder.max_tokens).sum())
+    if not cut:
+        return None
+    note(
+        f"{cut} of {len(texts)} distinct texts are longer than {encoder.max_tokens} tokens: their ends were cut off"
+    )
+    return {"cut": cut, "texts": len(texts), "max_tokens": encoder.max_tokens}
 
 
 def data_id(folder: Folder, sheet: Sheet, protocol: str) -> str:
