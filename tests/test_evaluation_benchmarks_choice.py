@@ -201,6 +201,7 @@ def test_aro_cuts_out_the_box(tmp_path: Path) -> None:
     assert found["pair_accuracy/to the left of"] == found["pair_accuracy/near"] == 100
     assert found["pair_accuracy/to the right of"] == 0 and found["pair_accuracy/on"] == 50
     assert found["pair_accuracy/mean_of_kinds"] == 62.5
+    assert measured.n == {"images": 1, "pairs": 4}  # one file, whatever is cut from it
     (tmp_path / "symmetric.txt").write_text("near\nnext to\n")
     asymmetric, _ = measure_folder("aro-relation", tmp_path, Painted(COSINES), "macro-asymmetric")
     assert values(asymmetric)["pair_accuracy/mean_of_kinds"] == 50

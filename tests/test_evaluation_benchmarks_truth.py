@@ -73,6 +73,9 @@ def test_nlvr2(tmp_path: Path) -> None:
         bench.image_features, [[half, half, 0, 0, 0], [0, 0, half, half, 0]], atol=1e-6
     )
     assert values(beside)["auroc_within_sentence"] == 0
+    (tmp_path / "test1" / "test1-7-1-img0.png").unlink()  # the only false pair
+    with pytest.raises(LiftError, match="all sentences that are left are true"):
+        measure_folder("nlvr2", tmp_path, model)
 
 
 def test_nlvr_drawings(tmp_path: Path) -> None:

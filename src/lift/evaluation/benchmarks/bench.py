@@ -44,7 +44,10 @@ class Failure(NamedTuple):
 
 
 class Bench:
-    """Vectors of `photos` and of texts. Photos in `skip` are not read; those that fail are in `failures`."""
+    """Vectors of `photos` and of texts. Photos in `skip` are not read; those that fail are in `failures`.
+
+    `files` (n,) numbers the file of each photo: what is cut from one file succeeds and fails together.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,8 @@ class Bench:
         self.failures: list[Failure] = []
         self.unusable: set[int] = set(skip)
         self._vectors: dict[str, np.ndarray] = {}
+        number = {path: n for n, path in enumerate(dict.fromkeys(photo.path for photo in photos))}
+        self.files = np.array([number[photo.path] for photo in photos])
         self.image_features = self._encode(photos)
 
     def _encode(self, photos: Sequence[Photo]) -> np.ndarray:

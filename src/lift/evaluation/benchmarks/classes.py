@@ -55,7 +55,8 @@ def read_objectnet(folder: Folder) -> ClassSheet:
     root = folder.directory("images", "objectnet-1.0/images")
     mappings = "mappings" if (folder.root / "mappings").is_dir() else "objectnet-1.0/mappings"
     path = folder.file(f"{mappings}/folder_to_objectnet_label.json")
-    labels = {str(name): str(label) for name, label in read_json(path).items()}
+    mapping = value({"mapping": read_json(path)}, "mapping", path, "the whole", dict)
+    labels = {str(name): str(label) for name, label in mapping.items()}
     if folder.protocol.split == "overlap":
         also = folder.file(f"{mappings}/objectnet_to_imagenet_1k.json")
         shared = set(read_json(also))

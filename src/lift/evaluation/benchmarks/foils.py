@@ -86,8 +86,8 @@ def read_valse(folder: Folder) -> ChoiceSheet:
         names = [kind, kind.replace("-", "_"), *(["relation"] if kind == "relations" else [])]
         path = folder.file(*(f"{place}{name}.json" for name in names for place in ("", "data/")))
         for key, entry in entries_of(read_json(path), path):
-            votes = entry.get("mturk") or {}
-            if folder.protocol.mode == "valid" and votes.get("caption", AGREED) < AGREED:
+            votes = value(entry, "mturk", path, key, dict)
+            if folder.protocol.mode == "valid" and value(votes, "caption", path, key, int) < AGREED:
                 continue
             name, caption = value(entry, "image_file", path, key), entry.get("caption")
             if isinstance(caption, list):  # some releases hold a list of one

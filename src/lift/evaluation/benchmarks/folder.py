@@ -153,10 +153,16 @@ def value(entry: Any, name: str | int, path: Path, number: object, kind: type = 
     return found
 
 
-def entries_of(content: Any, path: Path) -> list[tuple[object, Any]]:
-    """(number or key, entry) of a JSON list or object of entries; LiftError when it is neither."""
-    if isinstance(content, dict):
-        return list(content.items())
-    if isinstance(content, list):
-        return list(enumerate(content))
-    raise LiftError(f"{path} is neither a list nor an object of entries", "download it again")
+def entries_of(content: Any, path: Path, kind: type = dict) -> list[tuple[object, Any]]:
+    """(number or key, entry) of a JSON list or object of entries of type `kind`; LiftError when it is none."""
+    if not isinstance(content, dict | list):
+        raise LiftError(f"{path} is neither a list nor an object of entries", "download it again")
+    pairs = content.items() if isinstance(content, dict) else enumerate(content)
+    found: list[tuple[object, Any]] = list(pairs)
+    for number, entry in found:
+        if not isinstance(entry, kind):
+            raise LiftError(
+                f"entry {number} of {path} is not {'an object' if kind is dict else 'a list'}",
+                "check that this is the published file; docs/benchmarks.md gives its layout",
+            )
+    return found

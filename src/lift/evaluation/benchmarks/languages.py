@@ -37,9 +37,10 @@ def read_xm3600(folder: Folder) -> LanguageSheet:
         key = value(entry, "image/key", path, number)
         photos.append(Photo(f"{key}.jpg", images / f"{key}.jpg"))
         for language in languages:
-            captions = (entry.get(language) or {}).get("caption") or []
+            own = entry.get(language)
+            captions = own.get("caption") if isinstance(own, dict) else None
             texts[language].append(
-                [str(text) for text in captions][: 1 if folder.protocol.mode == "first" else None]
+                [str(text) for text in captions or []][: 1 if folder.protocol.mode == "first" else None]
             )
     return LanguageSheet(photos, texts)
 
@@ -122,7 +123,7 @@ LANGUAGE_SETS = {
             "val": Protocol("one caption a photo and language, val", "val"),
         },
         layout="data/task1/image_splits/test_2016_flickr.txt, data/task1/raw/test_2016_flickr.{en,de,fr,cs}[.gz], "
-        "flickr30k-images/….jpg",
+        "flickr30k-images/….jpg (the photos of test-2017 are a download of their own)",
         home="https://github.com/multi30k/dataset and the form at https://shannon.cs.illinois.edu/DenotationGraph/",
         terms="texts CC BY-NC-SA 4.0; photos belong to their Flickr owners, non-commercial research only",
         parts=MULTI30K,

@@ -66,7 +66,7 @@ def read_dci(folder: Folder) -> SearchSheet:
     photos, texts = [], []
     listed = [file for name in names for file in value(read_json(splits), name, splits, "the whole", list)]
     for file in listed:
-        path = complete / file
+        path = complete / str(file)
         if not path.is_file():
             raise folder.missing(f"complete/{file}")
         folder.files.append(path)

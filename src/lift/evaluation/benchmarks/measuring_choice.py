@@ -25,7 +25,7 @@ def measure_choices(bench: Bench, sheet: ChoiceSheet) -> Measurement:
     """Share of items whose right text scores highest: all, mean over kinds, each kind, and groups all right."""
     single = all(len(item.right) == len(item.wrong) == 1 for item in sheet.items)
     name = "pair_accuracy" if single else "choice_accuracy"
-    photos = np.array([item.photo for item in sheet.items])
+    photos = bench.files[[item.photo for item in sheet.items]]
     metrics = {
         f"{prefix}{metric}": own
         for prefix, chances in choice_outcomes(bench, sheet.items).items()
@@ -111,7 +111,7 @@ def _split(scores: np.ndarray, sizes: Sequence[tuple[int, int]]) -> tuple[np.nda
 def measure_two_positives(bench: Bench, sheet: ChoiceSheet) -> Measurement:
     """SugarCrepe++: both captions above the false one; each by itself; and the text encoder alone."""
     base = measure_choices(bench, sheet)
-    metrics, photos = dict(base.metrics), np.array([item.photo for item in sheet.items])
+    metrics, photos = dict(base.metrics), bench.files[[item.photo for item in sheet.items]]
     for number, name in enumerate(("first_caption_only", "second_caption_only")):
         items = [item._replace(right=(item.right[number],)) for item in sheet.items]
         for prefix, chances in choice_outcomes(bench, items).items():
@@ -137,7 +137,7 @@ def _cosines(bench: Bench, a: Sequence[str], b: Sequence[str]) -> np.ndarray:
 def measure_quads(bench: Bench, sheet: QuadSheet) -> Measurement:
     """Winoground's text, image and group score, over all items and by kind."""
     photos = np.array([item.photos for item in sheet.items])
-    first = photos[:, 0]
+    first = bench.files[photos[:, 0]]
     captions = [item.captions for item in sheet.items]
     bags = [
         tuple(bag_of_words(text, (bench.seed, number)) for text in own) for number, own in enumerate(captions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lift.errors import LiftError
 from lift.evaluation.benchmarks.bench import Bench
 from lift.evaluation.benchmarks.scoring import weighted_kendall
 from lift.evaluation.benchmarks.sheets import ClaimSheet, RatingSheet
@@ -21,6 +22,11 @@ LEAST_TAU = -100.0
 def measure_claims(bench: Bench, sheet: ClaimSheet) -> Measurement:
     """AUROC of true against false sentences, over all and within groups of one sentence, and average precision."""
     labels = np.array([item.label for item in sheet.items], dtype=bool)
+    if labels.all() or not labels.any():
+        raise LiftError(
+            f"all sentences that are left are {'true' if labels.all() else 'false'}",
+            "use a larger --limit, or a complete copy of the pictures",
+        )
     names = {name: number for number, name in enumerate(dict.fromkeys(item.group for item in sheet.items))}
     groups = np.array([names[item.group] for item in sheet.items])
     texts = [item.sentence for item in sheet.items]

@@ -79,6 +79,8 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
     variant = "-".join([*config.only, *([f"drawn{config.limit}"] if config.limit else [])])
     path = result_path(config.run, chosen.task, f"{config.name}-{protocol}", variant)
     result = None if config.overwrite else finished_result(path, request)
+    if result is None and path.is_file():
+        note(f"{path} is replaced: it answers another request, or --overwrite is given")
     if result is not None:
         note(f"{config.name}: already done, {path}")
     else:

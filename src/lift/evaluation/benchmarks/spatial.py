@@ -72,10 +72,10 @@ def _questions(folder: Folder, stem: str, places: tuple[str, ...], pattern: str)
     for subjects in folder.wanted([f"{count}_object" for count in SUBJECTS]):
         name = f"{stem}_{subjects.partition('_')[0]}_obj.json"
         path = folder.file(name, f"data/{name}")
-        for number, entry in entries_of(read_json(path), path):
+        for number, entry in entries_of(read_json(path), path, list):
             try:
                 file = pattern.format(int(entry[0]))
-            except (TypeError, ValueError, IndexError, KeyError) as error:
+            except (TypeError, ValueError, IndexError) as error:
                 raise LiftError(
                     f"entry {number} of {path} does not begin with the number of a photo",
                     "check that this is the published file",
