@@ -47,6 +47,12 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(
         "lift.evaluation", "EvaluateConfig", "evaluate", "RUN + DATASET -> results with intervals"
     ),
+    "benchmark": Verb(
+        "lift.evaluation.benchmarks",
+        "BenchmarkConfig",
+        "benchmark",
+        "RUN + a public benchmark's folder -> a result under a named protocol",
+    ),
     "compare": Verb(
         "lift.report", "CompareConfig", "compare", "several RUNs -> one table and one HTML report"
     ),

@@ -67,14 +67,15 @@ def groups(pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
 
 
 def bags_of_words(pair: Pair, seed: tuple[int, int]) -> tuple[str, str]:
-    """Both texts of `pair` with their words in a drawn order that forgets the given one.
+    """Both texts of `pair` as bags of words; of the same words they become the same text."""
+    return bag_of_words(pair.positive, seed), bag_of_words(pair.negative, seed)
+
+
+def bag_of_words(text: str, seed: tuple[int, int]) -> str:
+    """`text` in lower case with its words in a drawn order that forgets the given one.
 
     Sorting first makes the order a function of the words alone: texts of the same words become the same text,
     so that a pair that only swaps words ties exactly and the control shows what the words alone give away.
     """
-
-    def bag(text: str) -> str:
-        words = sorted(text.lower().split())
-        return " ".join(words[i] for i in np.random.default_rng(seed).permutation(len(words)))
-
-    return bag(pair.positive), bag(pair.negative)
+    words = sorted(text.lower().split())
+    return " ".join(words[i] for i in np.random.default_rng(seed).permutation(len(words)))

@@ -27,12 +27,14 @@ class Metric:
 
     Where the number is no plain mean, `statistic` computes it from item weights, for a truer interval. Where
     `values` do not even average to it (average precision), `per_item` is off and they only count the items.
+    `least` is the lowest value there is: 0 for a share, -100 for a correlation.
     """
 
     values: np.ndarray
     clusters: np.ndarray
     statistic: Statistic | None = None
     per_item: bool = True
+    least: float = 0.0
 
     def entry(self, seed: int) -> dict[str, float]:
         """{value, low, high, n}: percent with its 95 % bootstrap interval, whole clusters resampled."""
@@ -42,7 +44,10 @@ class Metric:
         else:
             value = float(self.statistic(np.ones((1, len(self.values)), dtype=np.int64))[0])
             low, high = statistic_interval(self.statistic, self.clusters, seed)
-        low, high = max(low, 0.0), min(high, 100.0)  # item influences may average to beyond a percentage
+        low, high = (
+            max(low, self.least),
+            min(high, 100.0),
+        )  # item influences may average to beyond a percentage
         return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4), "n": len(self.values)}
 
 
@@ -88,7 +93,8 @@ def refuse_other_data(path: Path, dataset_id: str) -> None:
 def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Write npz, then JSON (so that a JSON is never without its npz); returns the JSON's content.
 
-    `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request.
+    `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request, and where
+    there are any `left_out`, photos that could not be read, and `texts_cut`, how many texts were longer than the limit.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     per_item = path.with_suffix(".npz")
@@ -107,6 +113,7 @@ def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) ->
         "versions": {"lift": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "request": facts["request"],
     }
+    result |= {name: facts[name] for name in ("left_out", "texts_cut") if facts.get(name)}
     write_json(path, result)
     return result
 

@@ -31,8 +31,11 @@ CONTROLS["shuffled_words"] = CONTROLS["shuffled"]
 OTHER_METRICS = {
     "auroc": "A true sentence scores above a false one (AUROC)",
     "auroc_within_photo": "The same, both sentences about one photo (AUROC within photo)",
+    "auroc_within_sentence": "The same, among photos of one sentence (AUROC within sentence)",
     "average_precision": "Few false sentences among the best scored (average precision)",
     "mean_per_class": "Right class is named first, mean over classes",
+    "kendall_tau_b": "Agreement with people's ratings, 100 at best, 0 for none (Kendall's tau-b)",
+    "kendall_tau_c": "Agreement with people's ratings, 100 at best, 0 for none (Kendall's tau-c)",
 }
 LOWER_IS_BETTER = ("median_rank", "mean_rank", "ece", "brier", "loss", "seconds")
 UNKNOWN = "not recorded"
