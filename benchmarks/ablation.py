@@ -41,6 +41,13 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "centred-hard": ("centred", {"hard_negatives": 4}),
     "sigmoid": ("store", {"loss": "sigmoid"}),
     "sigmoid-hard": ("store", {"loss": "sigmoid", "hard_negatives": 4}),
+    "sentences": ("store", {"sentence_share": 0.5}),
+    "sentences-3": ("store", {"sentence_share": 0.5, "sentences": 3}),
+    "balanced": ("store", {"batches": "balanced"}),
+    "by-length": ("store", {"batches": "by-length"}),
+    "clip-sentences": ("store", {"method": "clip", "sentence_share": 0.5}),
+    "clip-balanced": ("store", {"method": "clip", "batches": "balanced"}),
+    "clip-by-length": ("store", {"method": "clip", "batches": "by-length"}),
 }
 RECALLS = ("text_to_image/recall@10", "image_to_text/recall@10")
 
@@ -85,7 +92,12 @@ def main(config: AblationConfig) -> None:
     else:
         pairs = (config.data / "order_swap.jsonl",)
         ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
-    embed(EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds))
+    most = max(
+        ARMS[arm][1].get("sentences", 1) if "sentences" in arm else 0 for arm in ("plain", *config.arms)
+    )
+    embed(
+        EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds, sentences=most)
+    )
     condition(ConditionConfig(store=str(store), out=str(work / "centred"), images=dataset))
     for seed in config.seeds:
         for arm in dict.fromkeys(("plain", *config.arms)):
@@ -107,8 +119,9 @@ def main(config: AblationConfig) -> None:
                     **options,
                 )
             )
+            own = None if options.get("method") == "clip" else work / texts
             for task in ("retrieval", "pairs"):
-                evaluate(EvaluateConfig(run, task, dataset=dataset, texts=work / texts))  # type: ignore[arg-type]
+                evaluate(EvaluateConfig(run, task, dataset=dataset, texts=own))  # type: ignore[arg-type]
             write_json(RESULTS / f"ablation_{config.set}.json", gather(config, work))
 
 

@@ -46,6 +46,7 @@ PROCESSOR = {
     "shortest": "The processor takes the centre square, as in training.",
     "longest": "In training photos were padded with grey to a square; the processor does not do that: pad first.",
 }
+WORDS = "words.json"
 CONDITIONING = "conditioning.safetensors"
 RESIZED = {
     "squash": "the whole photo squashed into the square",
@@ -107,7 +108,15 @@ def front_matter(model: Model, to: str) -> list[str]:
 def text_side(manifest: dict[str, Any]) -> list[str]:
     """Which text encoder the vectors belong to, and what its licence asks."""
     found = manifest["fingerprint"]
-    if manifest["method"] == "clip":
+    if manifest["method"] == "words":
+        return [
+            "There is no text encoder: each number of a vector stands for one word or piece of a word, in the order "
+            f"of `{WORDS}`, and tells by how much the photo makes it more likely than photos in general (then unit "
+            "length). A sentence is the weights of its different pieces, as that file lists them, at unit length. "
+            "Word order is not seen.",
+            "",
+        ]
+    if manifest["method"] in ("clip", "lit"):
         return [
             "The vectors belong to the text tower that was trained along, which is not part of this folder.",
             "",
