@@ -145,6 +145,9 @@ def cost_sentence(runs: Sequence[Run]) -> str | None:
     times = joined([f"{seconds(run.cost['seconds'])} for {run.name}" for run in timed])
     sentence = f"Training took {times}"
     clauses = _computation_clauses(runs)
+    ready = [run.name for run in runs if run.manifest.get("backbone")]
+    if ready:
+        clauses.append(f"the image tower of {joined(ready)} had been trained before, which is not counted")
     return f"{sentence}; {'; '.join(clauses)}." if clauses else f"{sentence}."
 
 

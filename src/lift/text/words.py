@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lift.artefact import digest
+from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import count_tokens
 from lift.text.tower import train_tokenizer
@@ -43,13 +44,21 @@ class WordBag:
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> WordBag:
-        """The bag of the training texts, over the subwords that the CLIP baseline fits on them."""
+        """The bag of the training texts, over the subwords that the CLIP baseline fits on them.
+
+        Raises LiftError when no subword tells one text from another.
+        """
         tokenizer = train_tokenizer(texts)
         tokenizer.encode_special_tokens = True
         counts = np.zeros(tokenizer.get_vocab_size(), np.int64)
         for text in texts:
             counts[list(set(tokenizer.encode(text).ids))] += 1
-        known = [int(i) for i in np.flatnonzero(counts) if i >= SPECIAL]
+        # What every text has tells nothing of a photo, and its weight is 0.
+        known = [int(i) for i in np.flatnonzero((counts > 0) & (counts < len(texts))) if i >= SPECIAL]
+        if not known:
+            raise LiftError(
+                "all training texts have the same words, so words cannot be labels", "use another --method"
+            )
         return cls(tokenizer, len(texts), {i: int(counts[i]) for i in known})
 
     @property
