@@ -68,7 +68,7 @@ def test_bag_and_loss_by_hand() -> None:
 
 
 def test_what_a_guess_without_the_photo_gives() -> None:
-    rows = [Row("a", ["red dog"], "train"), Row("b", ["red cat"], "train"), Row("c", ["red cat"], "train")]
+    rows = [Row("a", ["red dog"], "train"), Row("b", ["red cat"], "train"), Row("c", ["a cat"], "train")]
     arm = WordsArm(rows, "cpu", ["red dog dog"])
     targets = arm.text_features(np.arange(len(arm.number_of))).numpy()
     targets /= targets.sum(1, keepdims=True)
@@ -81,6 +81,16 @@ def test_what_a_guess_without_the_photo_gives() -> None:
         head.linear.weight.zero_()
         head.linear.bias.copy_(arm.log_prior())
         assert head(torch.randn(2, 64)).abs().max() < 1e-4
+
+
+def test_what_every_text_has_is_no_label() -> None:
+    bag = WordBag.fit(["red dog", "red cat", "red cat"])
+    assert sorted(bag.counts.values()) == [1, 2] and bag.texts == 3
+    again = WordBag.from_settings(json.loads(json.dumps(bag.settings)))
+    assert (again.encode(["cat dog", "Red"]) == bag.encode(["cat dog", "Red"])).all()
+    assert again.fingerprint == bag.fingerprint
+    with pytest.raises(LiftError, match="all training texts have the same words"):
+        WordBag.fit(["red dog", "dog red"])
 
 
 def test_texts_of_the_same_words_tie_exactly(words_run: Path, tiny_dataset: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,18 @@ from tokenizers import Tokenizer
 from lift.artefact import digest
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
-from lift.text.encoder import count_tokens
+from lift.text.encoder import TEXTS_AT_ONCE, count_tokens
 from lift.text.tower import train_tokenizer
 
 SPECIAL = 3  # <pad>, <start> and <end> stand first in the tokenizer
 NO_LIMIT = 1 << 30  # tokens: all of a text counts
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[int]]:
+    """Token ids of each text, a part of the texts tokenised at a time."""
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        for item in tokenizer.encode_batch(list(texts[start : start + TEXTS_AT_ONCE])):
+            yield item.ids
 
 
 class WordBag:
@@ -51,8 +58,8 @@ class WordBag:
         tokenizer = train_tokenizer(texts)
         tokenizer.encode_special_tokens = True
         counts = np.zeros(tokenizer.get_vocab_size(), np.int64)
-        for text in texts:
-            counts[list(set(tokenizer.encode(text).ids))] += 1
+        for ids in encoded(tokenizer, texts):
+            counts[np.unique(ids)] += 1
         # What every text has tells nothing of a photo, and its weight is 0.
         known = [int(i) for i in np.flatnonzero((counts > 0) & (counts < len(texts))) if i >= SPECIAL]
         if not known:
@@ -80,10 +87,10 @@ class WordBag:
         """What each number of a vector stands for, as the tokenizer writes it."""
         return [str(self.tokenizer.id_to_token(int(i))) for i in self.ids]
 
-    def places(self, text: str) -> np.ndarray:
-        """Which numbers of the vector the text has, ascending: int64."""
-        found = self._place[self.tokenizer.encode(text).ids]
-        return np.unique(found[found >= 0])
+    def places(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Which numbers of its vector each text has, ascending: int64 (k,) each."""
+        found = (np.unique(self._place[ids]) for ids in encoded(self.tokenizer, texts))
+        return [own[own >= 0] for own in found]
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text, specials included: int64 (n,)."""
@@ -103,7 +110,7 @@ class WordBag:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, V) of one batch."""
-        return self.bags([self.places(text) for text in texts])
+        return self.bags(self.places(texts))
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

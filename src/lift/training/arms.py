@@ -161,7 +161,7 @@ class WordsArm:
         texts = list(dict.fromkeys([*distinct_texts(rows), *more]))
         self.number_of = {text: number for number, text in enumerate(texts)}
         self.bag, self.device = WordBag.fit(texts), device
-        self.places = [self.bag.places(text) for text in texts]
+        self.places = self.bag.places(texts)
         self.fingerprint, self.settings = self.bag.fingerprint, self.bag.settings
 
     def text_features(self, numbers: np.ndarray) -> Tensor:

@@ -51,11 +51,10 @@ class Epochs:
     ) -> None:
         """`runs` of the table's rows, or none; `negatives` by place in the table."""
         self.config, self.table, self.negatives = config, table, negatives
-        self.lengths = np.zeros(
-            max(table.number_of.values()) + 1, np.int64
-        )  # bytes: the same for every method
-        for text, number in table.number_of.items():
-            self.lengths[number] = len(text.encode())
+        self.lengths = np.zeros(max(table.number_of.values()) + 1, np.int64)
+        if config.batches != "random":
+            for text, number in table.number_of.items():
+                self.lengths[number] = len(text.encode())  # bytes: the same for every method
         of_text = [text for photo in runs for text in photo] or [[]] * len(table.flat)
         self.counts = np.array([len(text) for text in of_text], np.int64)
         self.starts = np.cumsum(self.counts) - self.counts
