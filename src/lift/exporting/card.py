@@ -166,6 +166,12 @@ def training(model: Model, manifest: dict[str, Any]) -> list[str]:
             f"`{shape.weights}`), {shape.pooling} pooling, head {model.image_encoder.head_name}, "
             f"trained: {config.get('tune')}; the backbone's licence holds for this model too"
         )
+    origin = manifest.get("backbone") or {}
+    if origin.get("family") == "lift":
+        rows["image encoder"] = (
+            f"that of the run {origin['source']} (weights `{origin['weights']}`), head "
+            f"{model.image_encoder.head_name}, trained: {config.get('tune')}"
+        )
     rows |= {
         "steps, samples seen": f"{manifest['steps']:,}, {manifest['samples_seen']:,}",
         "seed": str(config["seed"]),

@@ -18,7 +18,7 @@ from lift.training.config import TrainConfig
 def run_named(name: str) -> Path | None:
     """The RUN folder that --image-encoder names, None when it names something else."""
     folder = Path(name).expanduser()
-    return folder if (folder / "run.json").is_file() else None
+    return folder if name and (folder / "run.json").is_file() else None
 
 
 def tower_shape(config: TrainConfig) -> ViTShape | BackboneShape:
