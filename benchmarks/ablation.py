@@ -50,7 +50,14 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "sigmoid": ("store", {"loss": "sigmoid"}),
     "sigmoid-hard": ("store", {"loss": "sigmoid"} | HARD),
     "long-mix": ("long", {"long_share": 0.3}),
+    "sentences": ("long", {"sentence_share": 0.5}),
+    "sentences-3": ("long", {"sentence_share": 0.5, "sentences": 3}),
+    "balanced": ("store", {"batches": "balanced"}),
+    "by-length": ("store", {"batches": "by-length"}),
     "clip": ("store", {"method": "clip"}),
+    "clip-sentences": ("long", {"method": "clip", "sentence_share": 0.5}),
+    "clip-balanced": ("store", {"method": "clip", "batches": "balanced"}),
+    "clip-by-length": ("store", {"method": "clip", "batches": "by-length"}),
 }
 RECALLS = ("text_to_image/recall@10", "image_to_text/recall@10")
 
@@ -110,7 +117,7 @@ def main(config: AblationConfig) -> None:
                     **options,
                 )
             )
-            own = None if arm == "clip" else stores[texts]
+            own = None if options.get("method") == "clip" else stores[texts]
             for task in ("retrieval", "long-retrieval", "pairs"):
                 evaluate(EvaluateConfig(run, task, dataset=work / "dataset", texts=own))  # type: ignore[arg-type]
     write_json(RESULTS / f"ablation_{config.set}.json", gather(config, work))
@@ -127,20 +134,26 @@ def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
     else:
         pairs = (config.data / "order_swap.jsonl",)
         ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
-    embed(EmbedConfig(dataset=dataset, out=store, hard_negatives=True, hard_kinds=config.kinds))
+    most = max(
+        options.get("sentences", 1) if "sentence_share" in options else 0 for _, options in ARMS.values()
+    )
+    drawn = most if config.set == "scenes" else 0
+    embed(EmbedConfig(dataset, store, hard_negatives=True, hard_kinds=config.kinds, sentences=drawn))
     condition(ConditionConfig(store=str(store), out=str(stores["centred"]), images=dataset))
     if config.set == "flickr8k" and any(ARMS[arm][0] == "long" for arm in config.arms):
         # Flickr8k has no long captions: the five short ones of a photo, joined, stand for one.
         table = work / "with-long.jsonl"
         if not table.is_file():
-            lines = [json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()]
+            lines = [
+                json.loads(line) for line in (config.data / "captions.jsonl").read_text("utf-8").splitlines()
+            ]
             for line in lines:
                 line |= {"long_captions": [joined(line["captions"])]}
             shutil.copytree(config.data / "images", work / "images", dirs_exist_ok=True)
             table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         ingest(IngestConfig(table, work / "dataset-long", size=config.size))
         stores["long"] = work / "long"
-        embed(EmbedConfig(dataset=work / "dataset-long", out=stores["long"]))
+        embed(EmbedConfig(work / "dataset-long", stores["long"], sentences=most))
     return stores
 
 

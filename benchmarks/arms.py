@@ -1,7 +1,8 @@
-"""The three arms at equal samples: LIFT-contrastive, LIFT-cosine, CLIP, on Flickr8k or on drawn scenes.
+"""The arms at equal samples: LIFT-contrastive, LIFT-cosine, CLIP, words and LiT, on Flickr8k or on drawn scenes.
 
     python benchmarks/arms.py flickr8k --data ../shared/data/flickr8k --work /tmp/arms
     python benchmarks/arms.py scenes --work /tmp/arms
+    python benchmarks/arms.py scenes --work /tmp/arms --arms lift-contrastive clip words lit --tower BACKBONE
 
 Writes benchmarks/results/arms_<set>.json with every metric and its interval, the paired differences to CLIP, what
 each arm cost, the machine and the versions. The runs stay in --work; a stopped benchmark goes on.
@@ -32,12 +33,14 @@ ARMS = {
     "lift-contrastive": ("lift", "contrastive"),
     "clip": ("clip", "contrastive"),
     "lift-cosine": ("lift", "cosine"),
+    "words": ("words", "labels"),
+    "lit": ("lit", "contrastive"),
 }
 
 
 @dataclass(frozen=True)
 class ArmsConfig:
-    """Train and measure three arms that see the same photos in the same order."""
+    """Train and measure arms that see the same photos in the same order."""
 
     set: Positional[Literal["flickr8k", "scenes"]]
     """Which data set."""
@@ -49,6 +52,10 @@ class ArmsConfig:
     """Size of the image tower."""
     image_encoder: str | None = None
     """Another image tower than the preset's."""
+    arms: tuple[str, ...] = ("lift-contrastive", "clip", "lift-cosine")
+    """Which arms, of ARMS; differences are to clip."""
+    tower: str | None = None
+    """The locked image tower of lit: folder or hub id of a backbone, or a RUN."""
     epochs: int = 60
     """Passes over the training photos, equal for all arms."""
     size: int = 64
@@ -69,7 +76,10 @@ def main(config: ArmsConfig) -> None:
         ingest(IngestConfig(config.data, dataset, table="captions.jsonl", pairs=pairs, size=config.size))
     embed(EmbedConfig(dataset=dataset, out=store))
     runs = {}
-    for name, (method, loss) in ARMS.items():
+    if "lit" in config.arms and config.tower is None:
+        raise SystemExit("the arm lit needs --tower, a pre-trained image tower")
+    for name in config.arms:
+        method, loss = ARMS[name]
         runs[name] = work / name
         train(
             TrainConfig(
@@ -77,7 +87,7 @@ def main(config: ArmsConfig) -> None:
                 texts=store,
                 out=runs[name],
                 preset=config.preset,
-                image_encoder=config.image_encoder,
+                image_encoder=config.tower if method == "lit" else config.image_encoder,
                 method=method,  # type: ignore[arg-type]
                 loss=loss,
                 epochs=config.epochs,
@@ -108,11 +118,12 @@ def gather(config: ArmsConfig, runs: dict[str, Path]) -> dict[str, Any]:
         for file in sorted((run / "results").glob("*.json")):
             result = json.loads(file.read_text("utf-8"))
             results[file.stem] = {key: result[key] for key in ("protocol", "n", "seed", "metrics")}
-            if name != "clip":
+            if name != "clip" and "clip" in runs:
                 results[file.stem]["minus_clip"] = differences(file, runs["clip"] / "results" / file.name)
         keep = ("method", "loss", "samples_seen", "parameters", "cost")
         arms[name] = {
             **{key: made[key] for key in keep},
+            "backbone": made["backbone"],
             "threads": made["machine"]["threads"],
             "results": results,
         }

@@ -48,13 +48,19 @@ def arms_rows(made: dict[str, Any], wanted: Sequence[tuple[str, str, str]]) -> l
 
 
 def arms_section(title: str, made: dict[str, Any]) -> list[str]:
-    """Table of the three arms, pairs by kind with controls, differences to CLIP, cost."""
+    """Table of the arms, pairs by kind with controls, differences to CLIP, cost."""
     names, config = list(made["arms"]), made["config"]
-    lines = [f"## Three arms at equal samples: {title}", ""]
+    count = {3: "Three", 4: "Four", 5: "Five"}.get(len(names), str(len(names)))
+    lines = [f"## {count} arms at equal samples: {title}", ""]
     lines += [
         f"{config['image_encoder']} at {made['image_size']} px from scratch, {config['epochs']} epochs, batch "
         f"{config['batch_size']}, {made['arms'][names[0]]['samples_seen']:,} samples an arm, seed {config['seed']}. "
-        "Percent, 95 % bootstrap interval over photos.",
+        "Percent, 95 % bootstrap interval over photos."
+        + "".join(
+            f" The image tower of {name} had been trained before ({arm['backbone']['source']})."
+            for name, arm in made["arms"].items()
+            if arm.get("backbone")
+        ),
         "",
     ]
     lines += table(["", *names], arms_rows(made, SHOWN))

@@ -125,6 +125,22 @@ def sigmoid_loss(
     return total / len(logits)
 
 
+def label_loss(
+    image_features: Float[Tensor, "B V"],
+    text_features: Float[Tensor, "B V"],
+    text_ids: Int[Tensor, " B"],
+    logit_scale: Float[Tensor, ""],
+    logit_bias: Float[Tensor, ""],
+) -> Float[Tensor, ""]:
+    """Words as labels (SuperClass, arXiv 2411.03313, §3): softmax cross-entropy against the weights of a text's words.
+
+    The only loss whose image_features are no unit vectors: they are logits, one per word of the vocabulary.
+    text_features are the words' weights (0 for those that the text lacks), brought here to sum to 1.
+    """
+    targets = text_features / text_features.sum(-1, keepdim=True)
+    return -(targets * F.log_softmax(image_features.float(), dim=-1)).sum(-1).mean()
+
+
 class Loss(NamedTuple):
     """A loss with the starting values of its learnt scalars; `learns_scale` is off where it uses none."""
 
@@ -140,6 +156,7 @@ LOSSES: dict[str, Loss] = {
     "cosine": Loss(cosine_loss, 1 / 0.07, 0.0, False, False, False),
     "contrastive": Loss(contrastive_loss, 1 / 0.07, 0.0, True, False, True),
     "sigmoid": Loss(sigmoid_loss, 10.0, -10.0, True, True, True),
+    "labels": Loss(label_loss, 1 / 0.07, 0.0, False, False, False),  # of --method words alone
 }
 
 

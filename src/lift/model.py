@@ -1,4 +1,4 @@
-"""Model: photos and sentences into one space. `lift.load(run)` gives one, for LIFT and for CLIP alike."""
+"""Model: photos and sentences into one space. `lift.load(run)` gives one, for every method alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
 from lift.query_encoder import QueryEncoder
 from lift.store import EmbeddingStore
-from lift.text import TextEncoder, TextTower, encode_sorted, rebuild_text_encoder
+from lift.text import TextEncoder, TextTower, WordBag, encode_sorted, rebuild_text_encoder
 
 Photo = Path | str | Image.Image
 
@@ -92,7 +92,7 @@ class Model:
         encoder = ImageEncoder.from_settings(settings["image_encoder"])
         encoder.load_state_dict(groups["image"])
         tower = None
-        if manifest["method"] == "clip":
+        if manifest["method"] in ("clip", "lit"):
             tower = TextTower(Tokenizer.from_str(settings["tokenizer"]), **settings["text_tower"])
             tower.load_state_dict(groups["text"])
         fingerprint, conditioning = Fingerprint.from_dict(manifest["fingerprint"]), None
@@ -111,6 +111,8 @@ class Model:
             conditioning=conditioning,
             device=device,
         )
+        if manifest["method"] == "words":
+            model.text_encoder = WordBag.from_settings(settings)
         model.run, model.config = Path(run), manifest["config"]
         model.text_source = text_encoder
         return model

@@ -22,6 +22,28 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 1]).permutation(count)
 
 
+def batch_order(seed: int, epoch: int, lengths: np.ndarray, size: int, kind: str) -> np.ndarray:
+    """The order of an epoch's samples, cut into batches of `size` by the caller: a permutation, int64 (count,).
+
+    random: as `epoch_order`. by-length: batches of like `lengths` (any unit), in random order. balanced: the samples,
+    sorted by length, are cut into `size` strata, and every batch gets one of each, so that all hold the same mix. What
+    does not fill a batch stands at the end, the same samples for each kind. Equal lengths fall as the random order has
+    them, and a batch's own order is random, so that parts of it are alike too.
+    """
+    order = epoch_order(seed, epoch, len(lengths))
+    batches = len(order) // size
+    if kind == "random" or not batches:
+        return order
+    lots = np.random.default_rng([seed, epoch, 6])
+    used, rest = np.split(order, [batches * size])
+    used = used[np.argsort(lengths[used], kind="stable")]
+    if kind == "balanced":
+        made = lots.permuted(used.reshape(size, batches), axis=1).T
+    else:
+        made = lots.permutation(used.reshape(batches, size))
+    return np.concatenate([lots.permuted(made, axis=1).reshape(-1), rest])
+
+
 def caption_turn(seed: int, epoch: int, counts: np.ndarray) -> np.ndarray:
     """Which caption each row uses in `epoch`: int64, row i in 0..counts[i]-1.
 
@@ -52,6 +74,7 @@ class TextTable:
 
     def __init__(self, rows: Sequence[Row], number_of: dict[str, int]) -> None:
         """number_of: the number (row of a STORE, or of a token table) of each text."""
+        self.number_of = number_of
         self.counts = np.array([len(row.texts) for row in rows], dtype=np.int64)
         self.short = np.array([len(row.captions) for row in rows], dtype=np.int64)
         self.starts = np.cumsum(self.counts) - self.counts

@@ -18,6 +18,7 @@ from lift.embedding.shards import work_on
 from lift.errors import LiftError
 from lift.negatives import count_kinds, hard_negatives, texts_of
 from lift.place import Place
+from lift.sentences import runs_of_rows, texts_of_runs
 from lift.store import EmbeddingStore, Plan, StoreFacts, StoreWriter, plan_shards, read_conditioning
 from lift.text import ConditionedEncoder, EncoderOptions, TextEncoder, load_text_encoder
 from lift.text.batching import BATCH_TEXTS
@@ -43,6 +44,8 @@ class EmbedConfig:
     hard_kinds: tuple[str, ...] = ()
     """Kinds of change to embed, for instance order attribute number (see docs/rewording.md; default: all made by rule);
     pairs stands for the false texts of the DATASET's own pairs."""
+    sentences: int = 0
+    """Embed the sentences of long captions too, and runs of up to so many, for `lift train --sentence-share`."""
     dtype: Literal["float16", "float32", "int8"] = "float16"
     """Number type of the stored vectors; with int8 the recall that it costs is measured and told."""
     batch_size: int = BATCH_TEXTS
@@ -90,11 +93,17 @@ def wanted_texts(config: EmbedConfig, dataset: Dataset) -> list[str]:
         raise LiftError(f"{config.dataset} holds no texts", "ingest photos together with their descriptions")
     if config.hard_kinds and not config.hard_negatives:
         raise LiftError("--hard-kinds says nothing without --hard-negatives", "add --hard-negatives")
+    if config.sentences < 0:
+        raise LiftError(f"--sentences is {config.sentences}", "give the longest run of sentences, 1 or more")
+    if config.sentences:
+        runs = texts_of_runs(runs_of_rows(dataset.rows, config.sentences))
+        say(f"sentences of long captions, runs of up to {config.sentences}: {len(runs):,} distinct ones")
+        texts = list(dict.fromkeys([*texts, *runs]))
     if not config.hard_negatives:
         return texts
     found = hard_negatives(dataset, range(len(dataset)), config.hard_kinds)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in count_kinds(found).items())
-    say(f"hard negatives of {len(texts):,} distinct texts: {kinds or 'none'}")
+    say(f"hard negatives of {len(distinct_texts(dataset.rows)):,} distinct texts: {kinds or 'none'}")
     return list(dict.fromkeys([*texts, *texts_of(found)]))
 
 

@@ -46,6 +46,7 @@ PROCESSOR = {
     "shortest": "The processor takes the centre square, as in training.",
     "longest": "In training photos were padded with grey to a square; the processor does not do that: pad first.",
 }
+WORDS = "words.json"
 CONDITIONING = "conditioning.safetensors"
 RESIZED = {
     "squash": "the whole photo squashed into the square",
@@ -107,7 +108,15 @@ def front_matter(model: Model, to: str) -> list[str]:
 def text_side(manifest: dict[str, Any]) -> list[str]:
     """Which text encoder the vectors belong to, and what its licence asks."""
     found = manifest["fingerprint"]
-    if manifest["method"] == "clip":
+    if manifest["method"] == "words":
+        return [
+            "There is no text encoder: each number of a vector stands for one word or piece of a word, in the order "
+            f"of `{WORDS}`, and tells by how much the photo makes it more likely than photos in general (then unit "
+            "length). A sentence is the weights of its different pieces, as that file lists them, at unit length. "
+            "Word order is not seen.",
+            "",
+        ]
+    if manifest["method"] in ("clip", "lit"):
         return [
             "The vectors belong to the text tower that was trained along, which is not part of this folder.",
             "",
@@ -156,6 +165,12 @@ def training(model: Model, manifest: dict[str, Any]) -> list[str]:
             f"pre-trained {shape.family} (`{shape.source}`, weights "
             f"`{shape.weights}`), {shape.pooling} pooling, head {model.image_encoder.head_name}, "
             f"trained: {config.get('tune')}; the backbone's licence holds for this model too"
+        )
+    origin = manifest.get("backbone") or {}
+    if origin.get("family") == "lift":
+        rows["image encoder"] = (
+            f"that of the run {origin['source']} (weights `{origin['weights']}`), head "
+            f"{model.image_encoder.head_name}, trained: {config.get('tune')}"
         )
     rows |= {
         "steps, samples seen": f"{manifest['steps']:,}, {manifest['samples_seen']:,}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,11 @@ from lift.conditioning import pack
 from lift.console import note, say
 from lift.data import Dataset
 from lift.errors import LiftError
-from lift.exporting.card import CONDITIONING, write_card
+from lift.exporting.card import CONDITIONING, WORDS, write_card
 from lift.exporting.to_onnx import run_onnx, write_onnx
 from lift.exporting.to_transformers import run_transformers, write_transformers
 from lift.model import Model
+from lift.text import TextEncoder, WordBag
 
 CHECKED_PHOTOS = 32
 
@@ -68,6 +70,8 @@ def export(config: ExportConfig) -> Path:
         verified = compare_vectors(model.encode_pixels(pixels), found) | {"photos": source, "n": len(pixels)}
         if model.conditioning is not None:  # sentences must go the same way
             write_bytes(folder / CONDITIONING, pack(model.conditioning))
+        if model.method == "words":
+            write_words(model.text_encoder, folder / WORDS)
         write_card(folder, model, manifest, results, config, verified)
         files = {file.name: sha256_file(file) for file in sorted(folder.iterdir())}
         write_json(
@@ -75,6 +79,14 @@ def export(config: ExportConfig) -> Path:
         )
     say(f"{config.out}: cosine to the RUN at least {verified['cosine_min']:.6f} on {len(pixels)} {source}")
     return config.out
+
+
+def write_words(bag: TextEncoder, file: Path) -> None:
+    """What each number of a vector stands for, its weight in a sentence, and the tokenizer that cuts sentences."""
+    assert isinstance(bag, WordBag)
+    weights = [round(float(weight), 6) for weight in bag.weights]
+    words = {"words": bag.subwords, "weights": weights, "tokenizer": json.loads(bag.tokenizer.to_str())}
+    write_json(file, words)
 
 
 def photos_to_check(config: ExportConfig, manifest: dict[str, Any], size: int) -> tuple[np.ndarray, str]:

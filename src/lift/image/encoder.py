@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -31,10 +32,38 @@ def mlp_norm_head(width: int, dim: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dim), nn.GELU(), nn.Linear(dim, dim))
 
 
+class WordsHead(nn.Module):
+    """One number per word: by how much the photo makes it more likely than photos in general, in nats.
+
+    log softmax of a linear map, minus `log_prior`, what a guess without the photo gives (SuperClass, arXiv 2411.03313,
+    has the linear map and the softmax).
+    """
+
+    log_prior: Tensor
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, dim)
+        self.register_buffer("log_prior", torch.full((dim,), -math.log(dim)))
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, W) -> (B, V)."""
+        return F.log_softmax(self.linear(pooled).float(), dim=-1) - self.log_prior
+
+
+def no_head(width: int, dim: int) -> nn.Identity:
+    """The body's vector itself; LiftError unless the space is as wide as it."""
+    if width != dim:
+        raise LiftError(f"without a head {width} numbers cannot become {dim}", "choose another head")
+    return nn.Identity()
+
+
 HEADS: dict[str, Callable[[int, int], nn.Module]] = {
     "mlp": mlp_head,
     "linear": linear_head,
     "mlp-norm": mlp_norm_head,
+    "none": no_head,
+    "words": WordsHead,
 }
 
 
@@ -64,6 +93,7 @@ class ImageEncoder(nn.Module):
             head,
             "full",
         )
+        self.origin: dict[str, Any] | None = None  # where pre-trained weights came from
         pretrained = isinstance(shape, BackboneShape)
         mean, std = (shape.mean, shape.std) if isinstance(shape, BackboneShape) else (MEAN, STD)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)

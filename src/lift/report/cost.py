@@ -9,6 +9,7 @@ from lift.report.reading import Run
 from lift.report.wording import UNKNOWN, byte_size, count, flops, joined, millions, number, seconds
 
 CostRow = tuple[str, str, list[str]]  # what, a word of explanation, one text per run
+NO_TEXT = "no text encoder"
 Value = Callable[[Run], float | None]
 
 
@@ -61,8 +62,17 @@ def cost_rows(runs: Sequence[Run]) -> list[CostRow]:
         row("Computation per sample", "forward and backward", cost("flops_per_sample"), flops),
         row("Computation, training", "all samples", cost("flops_total"), flops),
         row("Peak memory", "whole process on a CPU, tensors on a GPU", cost("peak_memory_bytes"), byte_size),
-        row("Parameters, image side", "trained ones", parameters("image"), millions),
-        row("Parameters, text side", "trained ones; a frozen encoder has none", parameters("text"), millions),
+        row("Parameters, image side", "trained ones", _image_trained, millions),
+        (
+            "Parameters, text side",
+            "trained ones; a frozen encoder has none",
+            [NO_TEXT if run.has_words_for_labels else millions(parameters("text")(run)) for run in runs],
+        ),
+        (
+            "Trained before",
+            "what that took is in no number here",
+            [run.pretrained for run in runs],
+        ),
     ]
     rows.append(
         ("Offline text pass, time", "each text once, by the frozen encoder", _offline(runs, "seconds"))
@@ -71,6 +81,12 @@ def cost_rows(runs: Sequence[Run]) -> list[CostRow]:
     rows.append(row("Total time", "training and offline text pass", total_seconds, seconds))
     rows.append(row("Total computation", "training and offline text pass", total_flops, flops))
     return rows
+
+
+def _image_trained(run: Run) -> float | None:
+    """Trained parameters of the image side: a locked tower has none."""
+    counts = run.manifest.get("parameters") or {}
+    return counts.get("image_trained", counts.get("image"))
 
 
 def _rate(value: float | None) -> str:
@@ -129,12 +145,16 @@ def cost_sentence(runs: Sequence[Run]) -> str | None:
     times = joined([f"{seconds(run.cost['seconds'])} for {run.name}" for run in timed])
     sentence = f"Training took {times}"
     clauses = _computation_clauses(runs)
+    ready = [run.name for run in runs if run.manifest.get("backbone")]
+    if ready:
+        clauses.append(f"the image tower of {joined(ready)} had been trained before, which is not counted")
     return f"{sentence}; {'; '.join(clauses)}." if clauses else f"{sentence}."
 
 
 def _computation_clauses(runs: Sequence[Run]) -> list[str]:
-    """Per LIFT run, its computation against the first other run, without and with the offline text pass."""
-    other = next((run for run in runs if not run.is_lift and run.cost.get("flops_total")), None)
+    """Per LIFT run, its computation against the first CLIP, else other run, without and with the offline text pass."""
+    counted = [run for run in runs if not run.is_lift and run.cost.get("flops_total")]
+    other = min(counted, key=lambda run: run.manifest.get("method") != "clip", default=None)
     if other is None:
         return []
     theirs = float(other.cost["flops_total"])

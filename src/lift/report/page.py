@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lift import __version__
 from lift.report.comparison import BETTER, UNDECIDED, WORSE, Group, Line, NotComparable
-from lift.report.cost import break_even_sentences, cost_rows
+from lift.report.cost import NO_TEXT, break_even_sentences, cost_rows
 from lift.report.pictures import Gallery
 from lift.report.plots import MARKERS, curves, pairs_plot, recall_plot, training_plot
 from lift.report.reading import Run
@@ -183,15 +183,17 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
             ", ".join(method),
         ),
         ("Trained on", f"{data.get('name', UNKNOWN)} (id {data.get('id', UNKNOWN)})"),
-        (
-            "Text encoder",
-            f"{encoder.get('name', UNKNOWN)} (fingerprint {encoder.get('digest', UNKNOWN)})",
-        ),
+        ("Text encoder", NO_TEXT if run.has_words_for_labels else _text_encoder(encoder)),
+        ("Trained before", run.pretrained),
         ("Training seed", str((manifest.get("config") or {}).get("seed", UNKNOWN))),
         ("Versions", _listed(manifest.get("versions"))),
         ("Machine", _listed(manifest.get("machine"))),
     ]
     return [(what, text) for what, text in facts if text]
+
+
+def _text_encoder(encoder: dict[str, Any]) -> str:
+    return f"{encoder.get('name', UNKNOWN)} (fingerprint {encoder.get('digest', UNKNOWN)})"
 
 
 def _listed(value: Any) -> str:

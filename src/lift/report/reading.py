@@ -95,6 +95,24 @@ class Run:
         return self.manifest.get("method") == "lift"
 
     @property
+    def has_words_for_labels(self) -> bool:
+        """True when there is no text encoder at all."""
+        return self.manifest.get("method") == "words"
+
+    @property
+    def pretrained(self) -> str:
+        """Parts that had been trained before, in words; what that took is in none of the costs."""
+        parts = []
+        backbone = self.manifest.get("backbone")
+        if backbone:
+            parts.append(f"image tower ({backbone.get('source') or backbone.get('family')})")
+        if self.is_lift:
+            parts.append(
+                f"text encoder ({(self.manifest.get('fingerprint') or {}).get('name', 'not recorded')})"
+            )
+        return " and ".join(parts) or "nothing"
+
+    @property
     def samples_seen(self) -> int | None:
         """Photo-text pairs seen in training, None when not recorded."""
         return self.manifest.get("samples_seen")

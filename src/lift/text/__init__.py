@@ -13,6 +13,7 @@ from lift.text.own import OwnEncoder
 from lift.text.sentence import SentenceEncoder
 from lift.text.tower import TextTower, length_buckets, train_tokenizer
 from lift.text.transformer import TransformerEncoder
+from lift.text.words import WordBag
 
 __all__ = [
     "TEXT_ENCODERS",
@@ -25,6 +26,7 @@ __all__ = [
     "TextEncoder",
     "TextTower",
     "TransformerEncoder",
+    "WordBag",
     "conditioned_fingerprint",
     "encode_counted",
     "encode_sorted",

@@ -1,8 +1,8 @@
-"""The two methods behind one face: where the text features of a step come from."""
+"""The methods behind one face: where the text features of a step come from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,23 +13,14 @@ from torch import Tensor, nn
 from lift.console import note
 from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
-from lift.image import ImageEncoder, apply_tuning, build_encoder
+from lift.image import ImageEncoder
+from lift.image.encoder import WordsHead
 from lift.store import EmbeddingStore
-from lift.text import TextTower, encode_sorted, length_buckets, train_tokenizer
+from lift.text import TextTower, WordBag, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
 from lift.training.config import TrainConfig
-
-
-def new_encoder(config: TrainConfig, image_size: int, dim: int) -> ImageEncoder:
-    """The image encoder as training begins: its weights, and what of them is frozen."""
-    encoder = build_encoder(
-        config.image_encoder or "",
-        image_size=image_size,
-        dim=dim,
-        head=config.head or "mlp",
-        pooling=config.image_pooling,
-    )
-    return apply_tuning(encoder, config.tune or "full").to(config.device)
+from lift.training.features import Features
+from lift.training.towers import new_encoder, tower_shape
 
 
 class Arm(Protocol):
@@ -104,8 +95,11 @@ def longest(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
 class ClipArm:
     """Text features come from a transformer that is trained along, from scratch."""
 
-    def __init__(self, rows: Sequence[Row], config: TrainConfig, *, dim: int, depth: int) -> None:
-        texts = distinct_texts(rows)
+    def __init__(
+        self, rows: Sequence[Row], config: TrainConfig, *, dim: int, depth: int, more: Sequence[str] = ()
+    ) -> None:
+        """The texts of `rows` are numbered first, then `more`; the tokenizer is fitted on both."""
+        texts = list(dict.fromkeys([*distinct_texts(rows), *more]))
         self.number_of = {text: number for number, text in enumerate(texts)}
         assert config.text_width is not None
         tokenizer = train_tokenizer(texts)
@@ -155,6 +149,72 @@ class ClipArm:
     def settings(self) -> dict[str, Any]:
         """Tokenizer and shape of the tower."""
         return {"tokenizer": self.tower.tokenizer.to_str(), "text_tower": self.shape}
+
+
+class WordsArm:
+    """Text features are bags of words: nothing is encoded, nothing learnt."""
+
+    tower = None
+
+    def __init__(self, rows: Sequence[Row], device: str, more: Sequence[str] = ()) -> None:
+        """The texts of `rows` are numbered first, then `more`; vocabulary and weights come from both."""
+        texts = list(dict.fromkeys([*distinct_texts(rows), *more]))
+        self.number_of = {text: number for number, text in enumerate(texts)}
+        self.bag, self.device = WordBag.fit(texts), device
+        self.places = self.bag.places(texts)
+        self.fingerprint, self.settings = self.bag.fingerprint, self.bag.settings
+
+    def text_features(self, numbers: np.ndarray) -> Tensor:
+        """Unit vectors (B, V) of texts by number."""
+        return torch.from_numpy(self.bag.bags([self.places[n] for n in numbers])).to(self.device)
+
+    def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
+        """No token is computed."""
+        return ()
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 (n, V) for validation."""
+        return self.bag.encode(texts)
+
+    def log_prior(self) -> Tensor:
+        """Log of the mean label weights over all texts (V): the best guess of the labels without a photo."""
+        total = np.zeros(self.bag.dim)
+        for start in range(0, len(self.places), 1024):
+            bags = self.bag.bags(self.places[start : start + 1024]).astype(np.float64)
+            total += (bags / bags.sum(1, keepdims=True)).sum(0)
+        return torch.from_numpy(np.log(np.maximum(total / total.sum(), 1e-12)).astype(np.float32))
+
+
+def build(
+    config: TrainConfig, image_size: int, rows: Sequence[Row], store: EmbeddingStore, more: Sequence[str]
+) -> tuple[ImageEncoder, Arm]:
+    """Both sides of a run, the image encoder first: every method starts from the same image weights.
+
+    `more`: texts beside those of the rows that steps will ask for.
+    """
+    if config.method == "words":
+        arm = WordsArm(rows, config.device, more)  # nothing in it is drawn
+        encoder = new_encoder(config, image_size, arm.bag.dim)
+        assert isinstance(encoder.head, WordsHead)
+        encoder.head.log_prior.copy_(arm.log_prior())
+        return encoder, arm
+    shape = tower_shape(config)
+    dim = shape.width if config.head == "none" and config.method != "lift" else store.dim
+    encoder = new_encoder(config, image_size, dim)
+    if config.method == "lift":
+        return encoder, LiftArm(store, rows, config.device, more)
+    return encoder, ClipArm(rows, config, dim=dim, depth=shape.depth, more=more)
+
+
+def image_side(encoder: ImageEncoder, kept: Features | None) -> Callable[[Tensor], Tensor]:
+    """What turns a batch of crops, or of kept vectors of a frozen body, into what the loss takes.
+
+    Unit vectors, but for words: there the loss takes the logits themselves.
+    """
+    if isinstance(encoder.head, WordsHead):
+        logits = encoder.head.linear
+        return logits if kept is not None else lambda images: logits(encoder.pooled(images))
+    return encoder if kept is None else encoder.from_pooled
 
 
 class Scalars(nn.Module):

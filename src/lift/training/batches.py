@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from lift.data import Dataset
-from lift.data.sampling import TextTable, epoch_order, random_crop
+from lift.data.sampling import TextTable, random_crop
+from lift.training.captions import Epochs, Runs
 from lift.training.config import TrainConfig
 from lift.training.features import Features
 from lift.training.negatives import NegativeTable
@@ -36,22 +37,22 @@ def batch_maker(
     config: TrainConfig,
     features: Features | None = None,
     negatives: NegativeTable | None = None,
+    runs: Runs | None = None,
 ) -> Callable[[int], Batch]:
     """A pure function from the step to its batch: resuming needs no more than the number of the step.
 
-    With `features` a batch holds the frozen body's vectors (B, W) in place of crops.
+    With `features` a batch holds the frozen body's vectors (B, W) in place of crops. `runs`: sentences of the texts.
     """
     size = config.batch_size or 0
     per_epoch = len(numbers) // size
+    epochs = Epochs(config, table, negatives, runs or [])
     order: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {}
 
     def make(step: int) -> Batch:
         epoch, position = divmod(step, per_epoch)
         if epoch not in order:
             order.clear()
-            places = table.places(config.seed, epoch, config.long_share)
-            own = None if negatives is None else negatives.of_epoch(config.seed, epoch, places)
-            order[epoch] = epoch_order(config.seed, epoch, len(numbers)), table.flat[places], own
+            order[epoch] = epochs.make(epoch)
         permutation, texts, own = order[epoch]
         rows = permutation[position * size : (position + 1) * size]
         false = None if own is None else own[rows]

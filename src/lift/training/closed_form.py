@@ -13,11 +13,12 @@ from lift.image import HEADS
 from lift.losses import LOSSES
 from lift.ridge import fit_linear_map
 from lift.store import EmbeddingStore
-from lift.training.arms import LiftArm, Scalars, new_encoder
+from lift.training.arms import LiftArm, Scalars
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
+from lift.training.towers import new_encoder
 from lift.training.validation import seen_photos, validate
 
 HELD_SHARE, LEAST_PHOTOS = 0.1, 10

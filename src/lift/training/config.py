@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Train an image encoder to land on text vectors (lift), or the CLIP baseline with its own text tower (clip).
+    """Train an image encoder to land on text vectors (lift), or one of the baselines that share all else with it.
 
     Kill it at any moment and run the same command again: it goes on, and on a CPU, with the same number of threads,
     the final weights are the same bytes as of an undisturbed run.
@@ -19,15 +19,16 @@ class TrainConfig:
     """The DATASET folder."""
     texts: str | Path
     """The STORE, a folder or fsspec URL, with the vectors of its texts (with --method clip only the dimension is
-    taken from it)."""
+    taken from it, with lit and words nothing)."""
     out: Path
     """The RUN folder to make."""
     preset: str = "small"
     """Starting point for the options below that are left at None: smoke, demo, small, medium, paper-b16."""
-    method: Literal["lift", "clip"] = "lift"
-    """lift: fixed text vectors. clip: same image tower, data order and steps, text transformer from scratch."""
+    method: Literal["lift", "clip", "lit", "words"] = "lift"
+    """lift: fixed text vectors. clip: same image tower, data order and steps, text transformer from scratch. lit: that
+    transformer against a pre-trained image tower, which is locked. words: no text encoder, the words are labels."""
     loss: str = "contrastive"
-    """contrastive, cosine (lift only) or sigmoid."""
+    """contrastive, cosine (lift only) or sigmoid; with --method words always labels."""
     cosine_weight: float = 0.0
     """Adds the cosine loss, times this weight, to a contrastive or sigmoid one."""
     hard_negatives: int = 0
@@ -46,13 +47,15 @@ class TrainConfig:
     for instance 0.95. Changed captions stay: they are alike and yet false."""
     image_encoder: str | None = None
     """A ViT from scratch, for instance vit-mini-conv (see lift.image.IMAGE_ENCODERS), or a pre-trained backbone: the
-    folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model."""
+    folder or hub id (org/model) of a transformers DINOv2/v3, ViT, ConvNeXt, CLIP or SigLIP vision model, or a RUN,
+    whose image encoder is then the backbone."""
     tune: str | None = None
     """What is trained: full, head, last:K (K blocks and what follows), lora:R (low-rank additions of rank R), or
     ridge (a linear head in closed form; loss, epochs and batch size have no say). Default: full from scratch, head
     for a pre-trained backbone."""
     head: str | None = None
-    """Map from the image encoder's vector into the text space: mlp (default), linear, or mlp-norm."""
+    """Map from the image encoder's vector into the text space: mlp (default), linear, or mlp-norm; lit has none unless
+    one is named, words has its own."""
     image_pooling: Literal["mean", "cls", "pooler"] = "mean"
     """Pre-trained backbones: mean of the patch tokens, the class token, or the backbone's own pooling."""
     layer_decay: float = 1.0
@@ -62,6 +65,14 @@ class TrainConfig:
     long_share: float | None = None
     """Share of the epochs in which a photo with short and long captions uses a long one (default: all its captions in
     turn)."""
+    sentence_share: float = 0.0
+    """Share of its uses in which a long caption is replaced by one of its sentences, drawn anew each epoch; `lift embed
+    --sentences` puts their vectors into the STORE."""
+    sentences: int = 1
+    """Most consecutive sentences that --sentence-share takes."""
+    batches: Literal["random", "balanced", "by-length"] = "random"
+    """Which photos share a batch. balanced: short and long texts in the same mix in every batch. by-length: texts of
+    like length. Every photo once an epoch in each case."""
     epochs: int | None = None
     """Passes over the training photos; each pass uses the next caption of every photo."""
     batch_size: int | None = None
@@ -82,9 +93,9 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on GPUs, and on CPUs that compute in bf16 for encoders from width 128 up."""
     text_width: int | None = None
-    """clip: width of the text tower (default: two thirds of the image tower's, as in CLIP B/16)."""
+    """clip, lit: width of the text tower (default: two thirds of the image tower's, as in CLIP B/16)."""
     context: int | None = None
-    """clip: tokens that the text tower reads (default: the longest training text, at least 77, at most 256)."""
+    """clip, lit: tokens that the text tower reads (default: the longest training text, at least 77, at most 256)."""
     train_split: str = "train"
     """Split that is trained on."""
     val_split: str = "val"

@@ -14,7 +14,7 @@ from lift.artefact import digest, sha256_file, write_json
 from lift.checkpoint import save_tensors
 from lift.console import say
 from lift.data import Dataset
-from lift.image import BackboneShape, ImageEncoder, merge_lora
+from lift.image import ImageEncoder, merge_lora
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, Scalars
 from lift.training.config import TrainConfig
@@ -30,14 +30,6 @@ def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
     for name, value in entry.items():
         if name != "step":
             board.add_scalar(name if "/" in name else f"train/{name}", value, entry["step"])
-
-
-def backbone_of(encoder: ImageEncoder) -> dict[str, str] | None:
-    """What run.json tells of a pre-trained backbone: family, where it came from, hash of its files."""
-    shape = encoder.shape
-    if not isinstance(shape, BackboneShape):
-        return None
-    return {"family": shape.family, "source": shape.source, "weights": shape.weights}
 
 
 def finish(
@@ -91,7 +83,7 @@ def finish(
         "fingerprint": arm.fingerprint.asdict(),
         "checkpoint": {"id": digest(sums), "sha256": {**sums, "checkpoint.json": sha256_file(settings_file)}},
         "parameters": {"image": counts["image"], "text": counts.get("text", 0), "image_trained": trained},
-        "backbone": backbone_of(encoder),
+        "backbone": encoder.origin,
         "steps": steps,
         "samples_seen": steps * (config.batch_size or 0) if samples is None else samples,
         "cost": {**cost, "offline_text": text_pass(store) if config.method == "lift" else None},

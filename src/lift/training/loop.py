@@ -15,13 +15,14 @@ from lift.data import Dataset
 from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
-from lift.image import ImageEncoder, encoder_shape
 from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine, with_own
 from lift.model import Model
 from lift.negatives import texts_of
+from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
-from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
+from lift.training.arms import LiftArm, Scalars, build, image_side
 from lift.training.batches import ahead, batch_maker
+from lift.training.captions import Runs, check_sentences, find_sentences
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
@@ -32,6 +33,7 @@ from lift.training.optimisation import autocast, diverged, learning_rate, make_o
 from lift.training.request import request_of
 from lift.training.resolving import resolve
 from lift.training.state import load_state, open_run, save_state, trim_log
+from lift.training.towers import check_tower
 from lift.training.validation import seen_photos, validate, validation_photos
 
 LOG_EVERY = 10
@@ -45,9 +47,13 @@ def train(config: TrainConfig) -> Model:
     found = find_hard_negatives(config, dataset, photos)
     check_inputs(config, dataset, store)
     check_vectors_of(config, dataset, store, found)
-    used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found)]
+    runs = find_sentences(config, dataset, photos)
+    check_sentences(config, dataset, store, runs)
+    used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found), *texts_of_runs(runs)]
     vectors = store.digest(used) if config.method == "lift" else None
-    request = request_of(config, dataset.id, store.fingerprint.digest, vectors, texts_of(found))
+    request = request_of(
+        config, dataset.id, store.fingerprint.digest, vectors, texts_of(found), texts_of_runs(runs)
+    )
     standing = open_run(config.out, request, config.overwrite)
     if standing == "done":
         say(f"{config.out}: already done")
@@ -58,7 +64,7 @@ def train(config: TrainConfig) -> Model:
         if config.tune == "ridge":
             solve(config, dataset, store)
         else:
-            run_steps(config, dataset, store, found)
+            run_steps(config, dataset, store, found, runs)
     finally:
         torch.use_deterministic_algorithms(deterministic)
     return Model.load(config.out, device=config.device)
@@ -89,9 +95,7 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
             "--long-share mixes short and long captions, and no training photo has both",
             "leave --long-share away",
         )
-    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
-    with torch.device("meta"):
-        ImageEncoder(shape, image_size=dataset.image_size, dim=store.dim)
+    check_tower(config, dataset.image_size, store.dim)
     if config.method == "lift":
         store.rows(distinct_texts(rows))
     dataset.check()
@@ -99,9 +103,12 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
 
 
 def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
-    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found
+    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found, runs: Runs
 ) -> None:
-    """Everything between an opened RUN folder and its finished run.json; `found` are the hard negatives."""
+    """Everything between an opened RUN folder and its finished run.json.
+
+    `found` are the hard negatives, `runs` the sentences that may stand for a long caption.
+    """
     assert (
         config.image_encoder
         and config.batch_size
@@ -112,19 +119,14 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     numbers = training_photos(dataset, config)
     rows = [dataset.rows[n] for n in numbers]
 
-    # One seed, the image tower first: LIFT and CLIP start from the same image weights.
+    # One seed, the image tower first: all methods start from the same image weights.
     torch.manual_seed(config.seed)
-    encoder = new_encoder(config, dataset.image_size, store.dim)
+    encoder, arm = build(config, dataset.image_size, rows, store, [*texts_of(found), *texts_of_runs(runs)])
     kept = keep_features(encoder, dataset, seen_photos(dataset, numbers, config), config)
-    encode = encoder if kept is None else encoder.from_pooled
-    arm: Arm
+    encode = image_side(encoder, kept)
     negatives = None
-    if config.method == "clip":
-        arm = ClipArm(rows, config, dim=store.dim, depth=encoder.shape.depth)
-    else:
-        arm = LiftArm(store, rows, config.device, texts_of(found))
-        if found or config.neighbours:
-            negatives = NegativeTable(config, rows, arm, found)
+    if isinstance(arm, LiftArm) and (found or config.neighbours):
+        negatives = NegativeTable(config, rows, arm, found)
     loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
     loss = with_own(loss, config.hard_weight, config.hard_negatives)
     more: dict[str, Any] = {} if config.mask_similar is None else {"similar": config.mask_similar}
@@ -138,7 +140,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     optimiser = make_optimiser(modules, config)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
-    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept, negatives)
+    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept, negatives, runs)
     per_epoch = len(rows) // config.batch_size
     steps = per_epoch * config.epochs
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}

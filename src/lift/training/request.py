@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from lift.artefact import digest
-from lift.image import BackboneShape, encoder_shape
 from lift.training.config import TrainConfig
+from lift.training.towers import tower_weights
 
 USUAL: dict[str, Any] = {
     "tune": "full",
@@ -22,16 +22,24 @@ USUAL: dict[str, Any] = {
     "neighbours": 0,
     "mask_similar": None,
     "long_share": None,
+    "sentence_share": 0.0,
+    "sentences": 1,
+    "batches": "random",
 }
 
 
 def request_of(
-    config: TrainConfig, dataset_id: str, fingerprint: str, vectors: str | None, negatives: Sequence[str] = ()
+    config: TrainConfig,
+    dataset_id: str,
+    fingerprint: str,
+    vectors: str | None,
+    negatives: Sequence[str] = (),
+    runs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What decides the weights: two runs of equal request are the same run.
 
-    fingerprint, vectors: digests of the STORE's encoder and of the vectors that are trained on, None for clip; what
-    else the STORE holds does not matter. negatives: the texts of the hard negatives.
+    fingerprint, vectors: digests of the STORE's encoder and of the vectors that are trained on, None but for lift; what
+    else the STORE holds does not matter. negatives: the texts of the hard negatives. runs: the runs of sentences.
     """
     fields = asdict(config)
     for name in (
@@ -46,9 +54,8 @@ def request_of(
         "features",
     ):
         fields.pop(name)
-    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
-    if isinstance(shape, BackboneShape):
-        fields["backbone"] = shape.weights
+    if (weights := tower_weights(config)) is not None:
+        fields["backbone"] = weights
     for name, usual in USUAL.items():  # so that a run begun before these options existed stays the same run
         if fields[name] == usual:
             fields.pop(name)
@@ -56,6 +63,8 @@ def request_of(
         fields["hard_kinds"] = list(config.hard_kinds)  # as JSON gives it back
     if negatives:  # the rules that write them may learn something
         fields["negatives"] = digest(list(negatives))
+    if runs:  # the rules that cut captions may learn something too
+        fields["sentence_runs"] = digest(list(runs))
     return {
         **fields,
         "dataset": dataset_id,

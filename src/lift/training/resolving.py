@@ -9,11 +9,12 @@ import torch
 
 from lift.device import check_device
 from lift.errors import LiftError
-from lift.image import HEADS, BackboneShape, check_tune, encoder_shape
+from lift.image import HEADS, check_tune
 from lift.losses import LOSSES
 from lift.negatives import HARD_KINDS, check_kinds
 from lift.training.config import TrainConfig
 from lift.training.presets import PRESETS
+from lift.training.towers import run_named, tower_shape, tower_weights
 
 LEAST = {
     "epochs": 1,
@@ -25,6 +26,7 @@ LEAST = {
     "hard_negatives": 0,
     "neighbours": 0,
     "checkpoint_steps": 1,
+    "sentences": 1,
     "seed": 0,
 }
 
@@ -36,15 +38,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
     cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
     config = replace(config, **missing, name=config.name or config.out.resolve().name)
-    if config.loss not in LOSSES:
-        raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
-    if config.method == "clip" and config.loss == "cosine":
-        raise LiftError(
-            "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
-            "use --loss contrastive or --loss sigmoid with --method clip",
-        )
-    config = resolve_negatives(resolve_encoder(config, cropped))
-    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
+    config = resolve_captions(resolve_negatives(resolve_encoder(resolve_method(config), cropped)))
+    shape = tower_shape(config)
     for field, least in LEAST.items():
         value = getattr(config, field)
         if value is not None and value < least:
@@ -61,20 +56,59 @@ def resolve(config: TrainConfig) -> TrainConfig:
         # A step of vit-micro-deep takes 0.66 of its time in fp32, one of vit-micro-conv 0.8.
         wide = shape.width >= 128 and torch.cpu._is_avx512_bf16_supported()
         config = replace(config, precision="bf16" if config.device != "cpu" or wide else "fp32")
-    if config.method == "clip" and config.text_width is None:
+    if config.method in ("clip", "lit") and config.text_width is None:
         config = replace(config, text_width=max(64, round(shape.width * 2 / 3 / 64) * 64))
+    return config
+
+
+def resolve_method(config: TrainConfig) -> TrainConfig:
+    """Fill and check what follows from the method: its loss, and the head of the image encoder."""
+    if config.loss not in LOSSES:
+        raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
+    if config.method == "words":
+        if config.head not in (None, "words"):
+            raise LiftError(
+                f"--head is {config.head}, but words as labels have a classifier over the words for a head",
+                "leave --head away",
+            )
+        if config.loss not in ("contrastive", "labels"):  # the first is what an option left away says
+            raise LiftError(
+                f"--loss {config.loss} compares vectors, and words are labels", "leave --loss away"
+            )
+        return replace(config, loss="labels", head="words")
+    if config.loss == "labels" or config.head == "words":
+        which = "--loss labels" if config.loss == "labels" else "--head words"
+        raise LiftError(f"{which} belongs to --method words", "add --method words, or leave it away")
+    if config.method in ("clip", "lit") and config.loss == "cosine":
+        raise LiftError(
+            "the cosine loss cannot train a text tower: both towers would agree on one constant vector",
+            f"use --loss contrastive or --loss sigmoid with --method {config.method}",
+        )
+    if config.method == "lit":
+        return replace(config, tune=config.tune or "head", head=config.head or "none")
+    if config.head == "none" and config.method == "lift":
+        raise LiftError(
+            "--head none leaves the image encoder's own space, and fixed text vectors have one of theirs",
+            "give --head linear, or use --method lit",
+        )
     return config
 
 
 def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
     """Fill and check what belongs to the image encoder; `cropped`: the user chose min_crop himself."""
-    shape = encoder_shape(config.image_encoder or "", config.image_pooling)
-    pretrained = isinstance(shape, BackboneShape)
+    shape, pretrained = tower_shape(config), tower_weights(config) is not None
+    if config.method == "lit" and not (pretrained and config.tune == "head"):
+        raise LiftError(
+            f"--method lit locks a pre-trained image tower, but --image-encoder {config.image_encoder} "
+            + ("starts from random weights" if not pretrained else f"would be tuned (--tune {config.tune})"),
+            "give --image-encoder the folder or hub id of a pre-trained backbone, or a RUN, and no --tune",
+        )
     tune = config.tune or ("head" if pretrained else "full")
     kind, _ = check_tune(tune, shape.depth)
-    if config.image_pooling != "mean" and not pretrained:
+    if config.image_pooling != "mean" and (not pretrained or run_named(config.image_encoder or "")):
         raise LiftError(
-            f"--image-pooling is {config.image_pooling}, but the encoders from scratch know the mean alone",
+            f"--image-pooling is {config.image_pooling}, but the encoders from scratch know the mean alone, and "
+            "those of a RUN what they were trained with",
             "leave --image-pooling away",
         )
     if not 0 < config.layer_decay <= 1:
@@ -113,9 +147,10 @@ def resolve_negatives(config: TrainConfig) -> TrainConfig:
             f"{flag} does nothing with {'--tune' if config.loss == 'ridge' else '--loss'} {config.loss}",
             "use --loss contrastive or --loss sigmoid, or leave it away",
         )
-    if asked and config.method == "clip":
+    if asked and config.method in ("clip", "lit"):
         raise LiftError(
-            f"{flag} needs text vectors that stand still; the text tower of clip would have to compute them every step",
+            f"{flag} needs text vectors that stand still; the text tower of {config.method} would have to compute them "
+            "every step",
             "use --method lift, or leave it away",
         )
     if config.mask_similar is not None and not 0 < config.mask_similar < 1:
@@ -125,3 +160,17 @@ def resolve_negatives(config: TrainConfig) -> TrainConfig:
     if not 0 <= config.cosine_weight < math.inf:
         raise LiftError(f"--cosine-weight is {config.cosine_weight}", "give 0 or more")
     return replace(config, hard_kinds=tuple(kind for kind in HARD_KINDS if kind in config.hard_kinds))
+
+
+def resolve_captions(config: TrainConfig) -> TrainConfig:
+    """Check what belongs to sentences and to the order of the photos."""
+    if not 0 <= config.sentence_share <= 1:
+        raise LiftError(f"--sentence-share is {config.sentence_share}", "give a share from 0 to 1")
+    if config.sentences != 1 and not config.sentence_share:
+        raise LiftError("--sentences says nothing without --sentence-share", "add --sentence-share 0.5")
+    if config.loss == "ridge" and (config.sentence_share or config.batches != "random"):
+        flag = "--sentence-share" if config.sentence_share else "--batches"
+        raise LiftError(
+            f"{flag} does nothing with --tune ridge, which sees all captions at once", "leave it away"
+        )
+    return config
