@@ -17,6 +17,7 @@ from lift.image import ImageEncoder, apply_tuning, build_encoder
 from lift.store import EmbeddingStore
 from lift.text import TextTower, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
+from lift.text.tower import BUCKETS
 from lift.training.config import TrainConfig
 
 
@@ -101,6 +102,18 @@ def longest(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
     return int(count_tokens(tokenizer.encode_batch, texts).max(initial=0))
 
 
+class Texts(nn.Module):
+    """CLIP's text tower as a step calls it: once, whatever the number of buckets."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, buckets: list[Tensor]) -> Tensor:
+        """Token ids (n, T) of each bucket to unit vectors (B, D), bucket by bucket."""
+        return torch.cat([self.tower(ids) for ids in buckets])
+
+
 class ClipArm:
     """Text features come from a transformer that is trained along, from scratch."""
 
@@ -112,6 +125,9 @@ class ClipArm:
         context = config.context or min(LONGEST_CONTEXT, max(CLIP_CONTEXT, longest(tokenizer, texts)))
         self.shape = {"width": config.text_width, "depth": depth, "dim": dim, "context": context}
         self.tower: TextTower = TextTower(tokenizer, **self.shape).to(config.device)
+        self.call: nn.Module = Texts(self.tower)
+        # The processes of FSDP exchange a block's weights whenever it is called: all must call it as often.
+        self.most_buckets = 1 if config.parallel == "fsdp" else BUCKETS
         self.device = config.device
         self.ids = self.tower.tokenise(texts)
         self.lengths = (self.ids != 0).sum(1).numpy()
@@ -124,7 +140,9 @@ class ClipArm:
     def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
         """(texts, tokens per text) of each bucket of the batch."""
         lengths = self.lengths[numbers]
-        return tuple((len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths))
+        return tuple(
+            (len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths, self.most_buckets)
+        )
 
     def text_features(self, numbers: np.ndarray) -> Tensor:
         """Unit vectors (B, D) of texts by number.
@@ -132,14 +150,15 @@ class ClipArm:
         Texts of like length go through the tower together, each padded to the longest of its bucket: attention is
         causal and the state is read at <end>, so the padding behind it changes nothing but the time.
         """
-        buckets = length_buckets(self.lengths[numbers])
+        buckets = length_buckets(self.lengths[numbers], self.most_buckets)
         parts = []
         for rows in buckets:
             chosen = numbers[rows]
             ids = self.ids[torch.from_numpy(chosen), : int(self.lengths[chosen].max())]
-            parts.append(self.tower(ids.to(self.device)))
+            parts.append(ids.to(self.device))
         back = torch.from_numpy(np.argsort(np.concatenate(buckets)))
-        return torch.cat(parts)[back.to(self.device)]
+        features: Tensor = self.call(parts)[back.to(self.device)]
+        return features
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, D) for validation."""

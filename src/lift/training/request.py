@@ -43,6 +43,10 @@ def request_of(
         "checkpoint_steps",
         "device",
         "features",
+        "parallel",  # these compute the same thing in another way
+        "accumulate",
+        "checkpointing",
+        "compile",
     ):
         fields.pop(name)
     shape = encoder_shape(config.image_encoder or "", config.image_pooling)

@@ -25,6 +25,7 @@ LEAST = {
     "hard_negatives": 0,
     "neighbours": 0,
     "checkpoint_steps": 1,
+    "accumulate": 1,
     "seed": 0,
 }
 
