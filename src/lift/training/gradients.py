@@ -95,7 +95,7 @@ class Gradients:
             ids = torch.from_numpy(part.texts).to(self.config.device)
             share = self.loss.function(image_features, known, ids, *self._numbers())
             share = share * (len(part.texts) / total)
-            share.backward()
+            (share * self.ranks.count).backward()
             value += share.detach()
         return self.ranks.total(value)
 

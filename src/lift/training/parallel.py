@@ -2,7 +2,8 @@
 
 Every process knows the whole batch of a step (it is a pure function of the step) and computes the features of its own
 rows. Where rows meet as negatives the features of all are gathered, every process computes the loss of the whole batch,
-and what flows back is cut to its own rows: gradients of all processes then add up to those of one process.
+and what flows back is cut to its own rows: gradients of all processes then add up to those of one process. Since DDP and
+FSDP average them, what flows back is also multiplied by the number of processes.
 Process 0 alone writes files; the others wait for what it found.
 """
 
@@ -110,7 +111,7 @@ class Ranks:
     def gather(self, mine: Tensor, total: int) -> Tensor:
         """The rows (total, D) of all processes in the order of the batch; the gradient flows back to one's own.
 
-        The gradient is not added up over the processes: each of them computes all of the loss.
+        It is not added up over the processes, since each of them computes all of the loss.
         """
         if self.count == 1:
             return mine
@@ -123,7 +124,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, mine: Tensor, ranks: Ranks, total: int) -> Tensor:
-        ctx.rows = ranks.rows(total)
+        ctx.rows, ctx.count = ranks.rows(total), ranks.count
         sizes = [len(rows) for rows in np.array_split(np.arange(total), ranks.count)]
         padded = F.pad(mine.contiguous(), (0, 0, 0, sizes[0] - len(mine)))
         shares = [torch.empty_like(padded) for _ in sizes]
@@ -132,7 +133,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return gradient[ctx.rows], None, None
+        return gradient[ctx.rows] * ctx.count, None, None
 
 
 class ElsewhereError(RuntimeError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -123,23 +124,15 @@ class Placement:
 
 
 def replicated(call: nn.Module) -> DistributedDataParallel:
-    """`call` with DDP's exchange; gradients are added up, not averaged: each process has its rows of one loss."""
+    """`call` with DDP's exchange of gradients, which averages them."""
     encoder = call.encoder if isinstance(call, Images) else None
     backbone = isinstance(encoder, ImageEncoder) and isinstance(encoder.shape, BackboneShape)
-    copies = DistributedDataParallel(call, broadcast_buffers=False, find_unused_parameters=backbone)
-    copies.register_comm_hook(None, add_up)
-    return copies
-
-
-def add_up(state: object, bucket: torch.distributed.GradBucket) -> torch.futures.Future[Tensor]:
-    """The sum of a bucket of gradients over all processes."""
-    sent = torch.distributed.all_reduce(bucket.buffer(), async_op=True)
-    future: torch.futures.Future[Tensor] = sent.get_future().then(lambda done: done.value()[0])
-    return future
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 has a new name for it
+        return DistributedDataParallel(call, broadcast_buffers=False, find_unused_parameters=backbone)
 
 
 def shard(blocks: Sequence[nn.Module], root: nn.Module, config: TrainConfig) -> None:
-    """FSDP2 over the blocks and what is left of `root`; gradients are added up in float32."""
+    """FSDP2 over the blocks and what is left of `root`; gradients are averaged in float32."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
@@ -150,8 +143,7 @@ def shard(blocks: Sequence[nn.Module], root: nn.Module, config: TrainConfig) -> 
     for module in (*blocks, root):
         fully_shard(module, mesh=mesh, mp_policy=policy)
         assert isinstance(module, FSDPModule)
-        module.set_force_sum_reduction_for_comms(True)
-        module.set_gradient_divide_factor(1.0)
+        module.set_force_sum_reduction_for_comms(True)  # and divide afterwards: gloo does not know how to average
 
 
 def is_shard(value: Tensor) -> bool:
