@@ -15,6 +15,7 @@ import torch
 
 from lift.data import Dataset
 from lift.data.sampling import TextTable
+from lift.errors import LiftError
 from lift.losses import LOSSES, with_cosine
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
@@ -51,7 +52,9 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def trial(config: TrainConfig, ranks: Ranks) -> tuple[Gradients, Batch, Callable[[], dict[str, torch.Tensor]]]:
+def trial(
+    config: TrainConfig, ranks: Ranks
+) -> tuple[Gradients, Batch, Callable[[], dict[str, torch.Tensor]]]:
     """What computes the gradients of step 1 as the loop does it, its batch, and how to read the gradients."""
     assert config.batch_size
     dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
@@ -102,11 +105,14 @@ def gradients_of(config: TrainConfig, ranks: Ranks) -> tuple[float, dict[str, to
 
 
 def apart(one: tuple[float, dict[str, torch.Tensor]], two: tuple[float, dict[str, torch.Tensor]]) -> float:
-    """The largest difference, in the loss or in a gradient as a share of the largest gradient."""
+    """The largest difference in the loss, in a gradient (share of the largest gradient) or in the norm (of itself)."""
     assert one[1].keys() == two[1].keys()
-    largest = max(value.abs().max().item() for name, value in two[1].items() if name != "norm")
-    apart = [(value - two[1][name]).abs().max().item() / largest for name, value in one[1].items()]
-    return max(abs(one[0] - two[0]), *apart)
+    largest = max(value.abs().max() for name, value in two[1].items() if name != "norm")
+    differences = [abs(one[0] - two[0])]
+    for name, value in two[1].items():
+        scale = value if name == "norm" else largest
+        differences.append(((one[1][name] - value).abs().max() / scale).item())
+    return max(differences)
 
 
 class Meeting:
@@ -132,7 +138,7 @@ def ending_of(config: TrainConfig) -> str:
     """How training ends: "done", or the kind and the first line of the exception."""
     try:
         train(config)
-    except (Exception, SystemExit) as error:
+    except (LiftError, InterruptedError, SystemExit) as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
     return "done"
 

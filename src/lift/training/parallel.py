@@ -2,7 +2,7 @@
 
 Every process knows the whole batch of a step (it is a pure function of the step) and computes the features of its own
 rows. Where rows meet as negatives the features of all are gathered, every process computes the loss of the whole batch,
-and what flows back is cut to its own rows: gradients of all processes then add up to those of one process. Since DDP and
+and what flows back is cut to its own rows, so that the gradients of all processes add up to those of one. Since DDP and
 FSDP average them, what flows back is also multiplied by the number of processes.
 Process 0 alone writes files; the others wait for what it found.
 """
@@ -148,6 +148,7 @@ def join(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks]]:
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
+        check_batch(config, count)
         yield replace(config, parallel="none"), Ranks()
         return
     config = placed(config, count)
@@ -194,12 +195,7 @@ def placed(config: TrainConfig, count: int) -> TrainConfig:
             f"--device is {config.device}, but each process takes a device of its own",
             f"give --device cuda or --device cpu, or {again}",
         )
-    least = count * config.accumulate
-    if (config.batch_size or 0) < least:
-        raise LiftError(
-            f"a batch of {config.batch_size} is too small for {count} processes with --accumulate {config.accumulate}",
-            f"give --batch-size {least} or more, or fewer processes",
-        )
+    check_batch(config, count)
     if config.device == "cpu":
         return config
     local = int(os.environ.get("LOCAL_RANK", "0"))
@@ -210,6 +206,17 @@ def placed(config: TrainConfig, count: int) -> TrainConfig:
         )
     torch.cuda.set_device(local)
     return replace(config, device=f"cuda:{local}")
+
+
+def check_batch(config: TrainConfig, count: int) -> None:
+    """LiftError unless every process has a row for each of its parts."""
+    least = count * config.accumulate
+    if (config.batch_size or 0) < least:
+        processes = "1 process" if count == 1 else f"{count} processes"
+        raise LiftError(
+            f"a batch of {config.batch_size} is too small for {processes} with --accumulate {config.accumulate}",
+            f"give --batch-size {least} or more, or less to --accumulate",
+        )
 
 
 def first_failure(ranks: Ranks, error: Exception) -> BaseException | None:

@@ -143,7 +143,9 @@ def shard(blocks: Sequence[nn.Module], root: nn.Module, config: TrainConfig) -> 
     for module in (*blocks, root):
         fully_shard(module, mesh=mesh, mp_policy=policy)
         assert isinstance(module, FSDPModule)
-        module.set_force_sum_reduction_for_comms(True)  # and divide afterwards: gloo does not know how to average
+        module.set_force_sum_reduction_for_comms(
+            True
+        )  # and divide afterwards: gloo does not know how to average
 
 
 def is_shard(value: Tensor) -> bool:
