@@ -20,7 +20,7 @@ from lift.losses import LOSSES, with_cosine
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, loop, train
-from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
+from lift.training.arms import Arm, ClipArm, LiftArm, new_encoder, new_scalars
 from lift.training.batches import Batch, batch_maker
 from lift.training.features import keep_features
 from lift.training.gradients import Gradients
@@ -72,9 +72,7 @@ def trial(
         arm = LiftArm(store, rows, config.device, texts_of(found))
         negatives = NegativeTable(config, rows, arm, found) if found else None
     loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
-    scalars = Scalars(
-        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
-    )
+    scalars = new_scalars(loss)
     modules = {"image": encoder, "scalars": scalars}
     if arm.tower is not None:
         modules["text"] = arm.tower

@@ -14,6 +14,7 @@ from lift.console import note
 from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder, apply_tuning, build_encoder
+from lift.losses import Loss
 from lift.store import EmbeddingStore
 from lift.text import TextTower, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
@@ -183,3 +184,10 @@ class Scalars(nn.Module):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learns_scale)
         self.bias = nn.Parameter(torch.tensor(bias), requires_grad=learns_bias)
+
+
+def new_scalars(loss: Loss) -> Scalars:
+    """The scalars of `loss` as training begins."""
+    return Scalars(
+        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
+    )

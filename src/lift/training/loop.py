@@ -20,13 +20,13 @@ from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine
 from lift.model import Model
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
-from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
+from lift.training.arms import Arm, ClipArm, LiftArm, new_encoder, new_scalars
 from lift.training.batches import ahead, batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory
 from lift.training.execution import check_compiler
-from lift.training.features import keep_features
+from lift.training.features import Features, keep_features
 from lift.training.finish import finish, journal
 from lift.training.gradients import Gradients
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives
@@ -142,9 +142,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         if found or config.neighbours:
             negatives = ranks.in_turn(NegativeTable, config, rows, arm, found)
     loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
-    scalars = Scalars(
-        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
-    ).to(config.device)
+    scalars = new_scalars(loss).to(config.device)
     modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
     if arm.tower is not None:
         modules["text"] = arm.tower
@@ -236,7 +234,6 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 began += saved_at - paused
 
     seconds += time.perf_counter() - began
-    before = [part for part in (kept, negatives) if part is not None]
     memory = max(facts["memory"], ranks.largest(peak_memory(config.device)))
     placement.bring_home()
     ranks.once(
@@ -247,19 +244,32 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         dataset,
         store,
         steps=steps,
-        cost={
-            "seconds": round(seconds + sum(part.seconds for part in before), 2),
-            "samples_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
-            "flops_per_sample": flops / (steps * config.batch_size),
-            "flops_total": flops + sum(part.flops for part in before),
-            **({"frozen_features": kept.cost} if kept is not None else {}),
-            **({"negatives": negatives.cost} if negatives is not None else {}),
-            "peak_memory_bytes": memory,
-        },
+        cost=cost_of(steps * config.batch_size, seconds, flops, memory, kept, negatives),
         validation=latest,
         negatives=None if negatives is None else negatives.facts,
         processes=ranks.count,
     )
+
+
+def cost_of(
+    samples: int,
+    seconds: float,
+    flops: int,
+    memory: int,
+    kept: Features | None,
+    negatives: NegativeTable | None,
+) -> dict[str, Any]:
+    """As it stands in run.json: `memory` of the largest process, and with what came before the steps."""
+    before = [part for part in (kept, negatives) if part is not None]
+    return {
+        "seconds": round(seconds + sum(part.seconds for part in before), 2),
+        "samples_per_second": round(samples / max(seconds, 1e-9), 1),
+        "flops_per_sample": flops / samples,
+        "flops_total": flops + sum(part.flops for part in before),
+        **({"frozen_features": kept.cost} if kept is not None else {}),
+        **({"negatives": negatives.cost} if negatives is not None else {}),
+        "peak_memory_bytes": memory,
+    }
 
 
 def keep_threads_of(facts: dict[str, Any]) -> None:

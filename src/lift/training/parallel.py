@@ -174,9 +174,8 @@ def join(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks]]:
             raise
         raise reason from error
     finally:
-        if (
-            ended_well or backend == "gloo"
-        ):  # NCCL would wait for those that are gone; the end of the process lets go as well
+        # NCCL would wait for processes that are gone; the end of this one lets go of the group as well.
+        if ended_well or backend == "gloo":
             torch.distributed.destroy_process_group()
 
 
