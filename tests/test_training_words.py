@@ -22,9 +22,10 @@ from lift.metrics import pair_outcomes
 from lift.model import Model
 from lift.text import WordBag, train_tokenizer
 from lift.training import TrainConfig
-from lift.training.arms import WordsArm, image_side
+from lift.training.arms import WordsArm
 from lift.training.cost import step_flops
 from lift.training.resolving import resolve
+from lift.training.sharding import Images
 
 ZERO = torch.tensor(0.0)
 
@@ -145,7 +146,7 @@ def test_flops_of_a_step_are_those_that_are_counted() -> None:
         FlopCounterMode(display=False) as counter,
         torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
     ):
-        logits = image_side(encoder, None)(torch.rand(4, 3, 32, 32))
+        logits = Images(encoder, kept=False)(torch.rand(4, 3, 32, 32))
         LOSSES["labels"].function(logits, torch.ones(4, 50), torch.arange(4), ZERO, ZERO).backward()
     assert step_flops(encoder, 4, "labels", None) == counter.get_total_flops()
 

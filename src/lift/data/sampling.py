@@ -100,18 +100,26 @@ def drawn(seed: int, epoch: int, there: np.ndarray, count: int) -> np.ndarray:
 
 
 def random_crop(
-    pixels: UInt8[Tensor, "B S S 3"], seed: int, step: int, *, scale: tuple[float, float], flip: bool
+    pixels: UInt8[Tensor, "B S S 3"],
+    seed: int,
+    step: int,
+    *,
+    scale: tuple[float, float],
+    flip: bool,
+    rows: slice | None = None,
+    total: int | None = None,
 ) -> Float[Tensor, "B 3 S S"]:
     """Crops of random area (share `scale`) and aspect (3/4..4/3), mirrored in half of the cases when `flip`.
 
     The area is exact: the aspect stays within what fits into the photo, so that a share of 1 is the whole photo.
-    One bilinear resampling of the whole batch; values in 0..1.
+    One bilinear resampling of the whole batch; values in 0..1. With `rows` the pixels are these rows of a batch of
+    `total`, and get the crops that they get in the whole batch.
     """
     images = pixels.permute(0, 3, 1, 2).float().div_(255)
     if scale == (1.0, 1.0) and not flip:
         return images.contiguous()
     random = np.random.default_rng([seed, step, 3])
-    count = len(images)
+    count = len(images) if total is None else total
     area = random.uniform(*scale, size=count)
     most = np.minimum(np.log(4 / 3), -np.log(area))
     aspect = np.exp(random.uniform(-1, 1, size=count) * most)
@@ -121,5 +129,6 @@ def random_crop(
     mirror = np.where(random.random(count) < 0.5, -1.0, 1.0) if flip else np.ones(count)
     zero = np.zeros(count)
     affine = np.stack([np.stack([wide * mirror, zero, shift_x], 1), np.stack([zero, high, shift_y], 1)], 1)
-    grid = F.affine_grid(torch.from_numpy(affine).float(), list(images.shape), align_corners=False)
+    chosen = torch.from_numpy(affine if rows is None else affine[rows]).float()
+    grid = F.affine_grid(chosen, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,11 +15,12 @@ from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
 from lift.image.encoder import WordsHead
+from lift.losses import Loss
 from lift.store import EmbeddingStore
 from lift.text import TextTower, WordBag, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
+from lift.text.tower import BUCKETS
 from lift.training.config import TrainConfig
-from lift.training.features import Features
 from lift.training.towers import new_encoder, tower_shape
 
 
@@ -92,6 +93,18 @@ def longest(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
     return int(count_tokens(tokenizer.encode_batch, texts).max(initial=0))
 
 
+class Texts(nn.Module):
+    """CLIP's text tower as a step calls it: once, whatever the number of buckets."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, buckets: list[Tensor]) -> Tensor:
+        """Token ids (n, T) of each bucket to unit vectors (B, D), bucket by bucket."""
+        return torch.cat([self.tower(ids) for ids in buckets])
+
+
 class ClipArm:
     """Text features come from a transformer that is trained along, from scratch."""
 
@@ -106,6 +119,9 @@ class ClipArm:
         context = config.context or min(LONGEST_CONTEXT, max(CLIP_CONTEXT, longest(tokenizer, texts)))
         self.shape = {"width": config.text_width, "depth": depth, "dim": dim, "context": context}
         self.tower: TextTower = TextTower(tokenizer, **self.shape).to(config.device)
+        self.call: nn.Module = Texts(self.tower)
+        # The processes of FSDP exchange a block's weights whenever it is called: all must call it as often.
+        self.most_buckets = 1 if config.parallel == "fsdp" else BUCKETS
         self.device = config.device
         self.ids = self.tower.tokenise(texts)
         self.lengths = (self.ids != 0).sum(1).numpy()
@@ -118,7 +134,9 @@ class ClipArm:
     def computed(self, numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
         """(texts, tokens per text) of each bucket of the batch."""
         lengths = self.lengths[numbers]
-        return tuple((len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths))
+        return tuple(
+            (len(rows), int(lengths[rows].max())) for rows in length_buckets(lengths, self.most_buckets)
+        )
 
     def text_features(self, numbers: np.ndarray) -> Tensor:
         """Unit vectors (B, D) of texts by number.
@@ -126,14 +144,15 @@ class ClipArm:
         Texts of like length go through the tower together, each padded to the longest of its bucket: attention is
         causal and the state is read at <end>, so the padding behind it changes nothing but the time.
         """
-        buckets = length_buckets(self.lengths[numbers])
+        buckets = length_buckets(self.lengths[numbers], self.most_buckets)
         parts = []
         for rows in buckets:
             chosen = numbers[rows]
             ids = self.ids[torch.from_numpy(chosen), : int(self.lengths[chosen].max())]
-            parts.append(self.tower(ids.to(self.device)))
+            parts.append(ids.to(self.device))
         back = torch.from_numpy(np.argsort(np.concatenate(buckets)))
-        return torch.cat(parts)[back.to(self.device)]
+        features: Tensor = self.call(parts)[back.to(self.device)]
+        return features
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 (n, D) for validation."""
@@ -206,17 +225,6 @@ def build(
     return encoder, ClipArm(rows, config, dim=dim, depth=shape.depth, more=more)
 
 
-def image_side(encoder: ImageEncoder, kept: Features | None) -> Callable[[Tensor], Tensor]:
-    """What turns a batch of crops, or of kept vectors of a frozen body, into what the loss takes.
-
-    Unit vectors, but for words: there the loss takes the logits themselves.
-    """
-    if isinstance(encoder.head, WordsHead):
-        logits = encoder.head.linear
-        return logits if kept is not None else lambda images: logits(encoder.pooled(images))
-    return encoder if kept is None else encoder.from_pooled
-
-
 class Scalars(nn.Module):
     """The learnt scalars of a loss: log of logit_scale, and logit_bias."""
 
@@ -224,3 +232,10 @@ class Scalars(nn.Module):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learns_scale)
         self.bias = nn.Parameter(torch.tensor(bias), requires_grad=learns_bias)
+
+
+def new_scalars(loss: Loss) -> Scalars:
+    """The scalars of `loss` as training begins."""
+    return Scalars(
+        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
+    )

@@ -22,6 +22,8 @@ from lift.training.negatives import NegativeTable
 class Batch(NamedTuple):
     """What one step sees: crops (B, 3, S, S) in 0..1, the number of each photo's text (B,).
 
+    With many processes the crops are those of one process's rows, texts and negatives those of all.
+
     And with hard negatives the numbers (B, K) of the texts that are false of each photo, -1 for none.
     """
 
@@ -38,10 +40,12 @@ def batch_maker(
     features: Features | None = None,
     negatives: NegativeTable | None = None,
     runs: Runs | None = None,
+    mine: slice | None = None,
 ) -> Callable[[int], Batch]:
     """A pure function from the step to its batch: resuming needs no more than the number of the step.
 
     With `features` a batch holds the frozen body's vectors (B, W) in place of crops. `runs`: sentences of the texts.
+    `mine`: rows of each batch that this process computes; the crops are those of the whole batch.
     """
     size = config.batch_size or 0
     per_epoch = len(numbers) // size
@@ -56,10 +60,18 @@ def batch_maker(
         permutation, texts, own = order[epoch]
         rows = permutation[position * size : (position + 1) * size]
         false = None if own is None else own[rows]
+        photos = numbers[rows if mine is None else rows[mine]]
         if features is not None:
-            return Batch(features.rows(numbers[rows]).to(config.device), texts[rows], false)
-        pixels = torch.from_numpy(dataset.pixels[numbers[rows]])
-        images = random_crop(pixels, config.seed, step, scale=(config.min_crop or 1.0, 1.0), flip=config.flip)
+            return Batch(features.rows(photos).to(config.device), texts[rows], false)
+        images = random_crop(
+            torch.from_numpy(dataset.pixels[photos]),
+            config.seed,
+            step,
+            scale=(config.min_crop or 1.0, 1.0),
+            flip=config.flip,
+            rows=mine,
+            total=size,
+        )
         return Batch(images.to(config.device), texts[rows], false)
 
     return make

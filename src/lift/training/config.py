@@ -110,6 +110,16 @@ class TrainConfig:
     """Decides the initial weights, the order of the photos, the captions and the crops."""
     device: str = "cpu"
     """Where to train: cpu, cuda, cuda:1, mps."""
+    parallel: Literal["none", "ddp", "fsdp"] = "none"
+    """Many processes, started by torchrun: ddp copies the model to each of them, fsdp shards it among them. The batch
+    size stays that of all together."""
+    accumulate: int = 1
+    """Parts in which a process computes its share of a batch, one after the other: less memory, the same gradients, one
+    more forward pass (with the cosine loss none)."""
+    checkpointing: bool = False
+    """Compute every block once more on the way back instead of keeping what is inside it: less memory, same numbers."""
+    compile: bool = False
+    """Let torch.compile make the blocks of the image encoder faster; on a CPU it needs a C++ compiler."""
     name: str | None = None
     """What reports call the run (default: the folder's name)."""
     overwrite: bool = False

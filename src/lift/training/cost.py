@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lift.image import ImageEncoder, apply_tuning
 from lift.losses import LOSSES, OwnNegatives, with_own
 from lift.text import TextTower
+from lift.training.execution import recompute_blocks
 
 
 @lru_cache(maxsize=1024)
@@ -30,11 +31,13 @@ def _meta_flops(
     own: int = 0,
     masked: bool = False,
     weighed: int = 0,
+    recomputed: bool = False,
+    forward_only: bool = False,
 ) -> int:
     """`trained`: the encoder's head, what is tuned, and whether the body's vectors are at hand.
 
     own: hard negatives of each image, of which `weighed` have a loss of their own. masked: whether texts are compared
-    with one another.
+    with one another. recomputed: whether blocks are computed again on the way back. forward_only: the features alone.
     """
     shape, image_size, dim = image
     # The meta device computes nothing, and attention there is made of products that the counter sees;
@@ -50,20 +53,45 @@ def _meta_flops(
             tokenizer, settings = text
             tower = TextTower(tokenizer, **dict(settings))
             ids = torch.zeros(batch, length, dtype=torch.int64)
+        for module in (encoder, tower) if recomputed else ():
+            if module is not None:
+                recompute_blocks(module)
         with (
             FlopCounterMode(display=False) as counter,
             torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+            torch.set_grad_enabled(not forward_only),
         ):
             features = tower(ids) if tower is not None else torch.empty(batch, dim)
             pooled = torch.empty(batch, shape.width) if kept else encoder.pooled(images)
-            more: dict[str, Any] = {"similar": 0.5} if masked else {}
-            if own:
-                there = torch.empty(batch, own, dtype=torch.bool)
-                more["own"] = OwnNegatives(torch.empty(batch, own, dim), there)
             found = encoder.from_pooled(pooled)
-            with_own(LOSSES[loss], float(weighed > 0), weighed).function(
-                found, features, numbers, scale, bias, **more
-            ).backward()
+            if not forward_only:
+                more = _meta_negatives(batch, dim, own, masked)
+                function = with_own(LOSSES[loss], float(weighed > 0), weighed).function
+                function(found, features, numbers, scale, bias, **more).backward()
+    return counter.get_total_flops()
+
+
+def _meta_negatives(batch: int, dim: int, own: int, masked: bool) -> dict[str, Any]:
+    """What a loss is given beside the features."""
+    more: dict[str, Any] = {"similar": 0.5} if masked else {}
+    if own:
+        there = torch.empty(batch, own, dtype=torch.bool)
+        more["own"] = OwnNegatives(torch.empty(batch, own, dim), there)
+    return more
+
+
+@lru_cache(maxsize=16)
+def loss_flops(
+    batch: int, dim: int, loss: str, *, own: int, masked: bool, weighed: int = 0, learns: bool
+) -> int:
+    """FLOPs of a loss and of its gradient at the features; `learns`: at those of the texts as well."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        images = torch.empty(batch, dim, requires_grad=True)
+        texts = torch.empty(batch, dim, requires_grad=learns)
+        numbers, one = torch.zeros(batch, dtype=torch.int64), torch.empty(())
+        more = _meta_negatives(batch, dim, own, masked)
+        function = with_own(LOSSES[loss], float(weighed > 0), weighed).function
+        function(images, texts, numbers, one, one, **more).backward()
     return counter.get_total_flops()
 
 
@@ -78,24 +106,50 @@ def step_flops(
     own: int = 0,
     masked: bool = False,
     weighed: int = 0,
+    recomputed: bool = False,
 ) -> int:
     """FLOPs of one forward and backward pass; with a text tower, `texts` are its (texts, tokens per text) buckets.
 
     Nothing flows back into frozen parts; with `kept` the frozen body is not even computed. `own` negatives of each
     image are counted with the logits, those `weighed` once more, and the comparison of the texts where near ones are
-    `masked`.
+    `masked`; with `recomputed` the blocks' second forward pass.
 
     The count is a polynomial of second degree in the length (attention is the square), so three counted lengths
     give all others exactly; counting each of a run's many lengths would take longer than some runs. A text costs
     the same in any bucket of its length, so a step in buckets costs the mean of whole steps of these lengths.
     """
+    known: dict[str, Any] = {"own": own, "masked": masked, "weighed": weighed} if tower is None else {}
+    return _counted(encoder, batch, loss, tower, texts, kept, recomputed=recomputed, **known)
+
+
+def forward_flops(
+    encoder: ImageEncoder,
+    batch: int,
+    tower: TextTower | None,
+    texts: Sequence[tuple[int, int]] = (),
+    *,
+    kept: bool = False,
+) -> int:
+    """FLOPs of computing the features of a batch, without gradient and loss; the rest as in `step_flops`."""
+    return _counted(encoder, batch, "cosine", tower, texts, kept, forward_only=True)
+
+
+def _counted(
+    encoder: ImageEncoder,
+    batch: int,
+    loss: str,
+    tower: TextTower | None,
+    texts: Sequence[tuple[int, int]],
+    kept: bool,
+    **how: Any,
+) -> int:
     image = (encoder.shape, encoder.image_size, encoder.dim)
     trained = (encoder.head_name, encoder.tune, kept)
     if tower is None:
-        return _meta_flops(image, batch, loss, None, 0, trained, own, masked, weighed)
+        return _meta_flops(image, batch, loss, None, 0, trained, **how)
     settings = {"width": tower.width, "depth": tower.depth, "dim": tower.dim, "context": tower.context}
     text = (tower.tokenizer, tuple(settings.items()))
-    at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained) for known in (4, 6, 8))
+    at4, at6, at8 = (_meta_flops(image, batch, loss, text, known, trained, **how) for known in (4, 6, 8))
     total = Fraction(0)
     for count, length in texts:
         x = Fraction(length - 4, 2)  # Newton's form for equal steps

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,31 @@ from lift.training.arms import Arm, Scalars
 from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
 from lift.training.plots import plot_log
-from lift.training.state import forget_progress
+from lift.training.state import forget_progress, trim_log
+
+Entry = dict[str, Any]
 
 
-def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
+@contextmanager
+def journal(out: Path, step: int, *, silent: bool = False) -> Iterator[Callable[[Entry], None]]:
+    """Yields what writes a line of log.jsonl, and the same numbers for TensorBoard; it goes on behind `step`.
+
+    silent: for the processes that write no files.
+    """
+    if silent:
+        yield lambda entry: None
+        return
+    trim_log(out / "log.jsonl", step)
+    from torch.utils.tensorboard import SummaryWriter  # five seconds of import, not before it is needed
+
+    with (
+        SummaryWriter(str(out / "tensorboard"), purge_step=step + 1) as board,
+        (out / "log.jsonl").open("a", encoding="utf-8") as log,
+    ):
+        yield partial(write_entry, log, board)
+
+
+def write_entry(log: Any, board: Any, entry: Entry) -> None:
     """One line of log.jsonl, and the same numbers for TensorBoard."""
     log.write(json.dumps(entry) + "\n")
     log.flush()
@@ -44,6 +68,7 @@ def finish(
     validation: dict[str, float],
     samples: int | None = None,
     negatives: dict[str, Any] | None = None,
+    processes: int = 1,
 ) -> None:
     """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN.
 
@@ -90,7 +115,7 @@ def finish(
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
         "versions": versions(),
-        "machine": machine(),
+        "machine": {**machine(), "processes": processes},
     }
     write_json(config.out / "run.json", manifest)
     forget_progress(config.out)

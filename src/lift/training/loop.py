@@ -20,19 +20,23 @@ from lift.model import Model
 from lift.negatives import texts_of
 from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
-from lift.training.arms import LiftArm, Scalars, build, image_side
+from lift.training.arms import LiftArm, build, new_scalars
 from lift.training.batches import ahead, batch_maker
 from lift.training.captions import Runs, check_sentences, find_sentences
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
-from lift.training.cost import peak_memory, reset_peak_memory, step_flops
-from lift.training.features import keep_features
-from lift.training.finish import finish, write_entry
-from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives, gather
-from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
+from lift.training.cost import peak_memory, reset_peak_memory
+from lift.training.execution import check_compiler
+from lift.training.features import Features, keep_features
+from lift.training.finish import finish, journal
+from lift.training.gradients import Gradients
+from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives
+from lift.training.optimisation import diverged, learning_rate, make_optimiser
+from lift.training.parallel import Ranks, join
 from lift.training.request import request_of
 from lift.training.resolving import resolve
-from lift.training.state import load_state, open_run, save_state, trim_log
+from lift.training.sharding import Placement
+from lift.training.state import load_state, open_run, save_state
 from lift.training.towers import check_tower
 from lift.training.validation import seen_photos, validate, validation_photos
 
@@ -40,34 +44,46 @@ LOG_EVERY = 10
 
 
 def train(config: TrainConfig) -> Model:
-    """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
+    """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model.
+
+    Under torchrun every process calls this, and together they train one model (--parallel).
+    """
     config = resolve(config)
-    dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
-    photos = training_photos(dataset, config).tolist()
-    found = find_hard_negatives(config, dataset, photos)
+    if config.compile:
+        check_compiler(config.device)
+    with join(config) as (config, ranks):
+        dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
+        photos = training_photos(dataset, config).tolist()
+        found = find_hard_negatives(config, dataset, photos)
+        runs = find_sentences(config, dataset, photos)
+        if ranks.once(prepare, config, dataset, store, photos, found, runs) == "done":
+            say(f"{config.out}: already done")
+            return Model.load(config.out, device=config.device)
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            if config.tune == "ridge":
+                solve(config, dataset, store)
+            else:
+                run_steps(config, dataset, store, found, runs, ranks)
+        finally:
+            torch.use_deterministic_algorithms(deterministic)
+        return Model.load(config.out, device=config.device)
+
+
+def prepare(
+    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, photos: list[int], found: Found, runs: Runs
+) -> str:
+    """Check the inputs, then open the RUN folder: "done", "resume" or "new"."""
     check_inputs(config, dataset, store)
     check_vectors_of(config, dataset, store, found)
-    runs = find_sentences(config, dataset, photos)
     check_sentences(config, dataset, store, runs)
     used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found), *texts_of_runs(runs)]
     vectors = store.digest(used) if config.method == "lift" else None
     request = request_of(
         config, dataset.id, store.fingerprint.digest, vectors, texts_of(found), texts_of_runs(runs)
     )
-    standing = open_run(config.out, request, config.overwrite)
-    if standing == "done":
-        say(f"{config.out}: already done")
-        return Model.load(config.out, device=config.device)
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        if config.tune == "ridge":
-            solve(config, dataset, store)
-        else:
-            run_steps(config, dataset, store, found, runs)
-    finally:
-        torch.use_deterministic_algorithms(deterministic)
-    return Model.load(config.out, device=config.device)
+    return open_run(config.out, request, config.overwrite)
 
 
 def training_photos(dataset: Dataset, config: TrainConfig) -> np.ndarray:
@@ -103,7 +119,7 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
 
 
 def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
-    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found, runs: Runs
+    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found, runs: Runs, ranks: Ranks
 ) -> None:
     """Everything between an opened RUN folder and its finished run.json.
 
@@ -122,82 +138,60 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     # One seed, the image tower first: all methods start from the same image weights.
     torch.manual_seed(config.seed)
     encoder, arm = build(config, dataset.image_size, rows, store, [*texts_of(found), *texts_of_runs(runs)])
-    kept = keep_features(encoder, dataset, seen_photos(dataset, numbers, config), config)
-    encode = image_side(encoder, kept)
+    seen = seen_photos(dataset, numbers, config)
+    kept = ranks.in_turn(keep_features, encoder, dataset, seen, config)
     negatives = None
     if isinstance(arm, LiftArm) and (found or config.neighbours):
-        negatives = NegativeTable(config, rows, arm, found)
+        negatives = ranks.in_turn(NegativeTable, config, rows, arm, found)
     loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
     loss = with_own(loss, config.hard_weight, config.hard_negatives)
-    more: dict[str, Any] = {} if config.mask_similar is None else {"similar": config.mask_similar}
-    own, masked = (0 if negatives is None else negatives.width), config.mask_similar is not None
-    scalars = Scalars(
-        loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
-    ).to(config.device)
+    scalars = new_scalars(loss).to(config.device)
     modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
     if arm.tower is not None:
         modules["text"] = arm.tower
-    optimiser = make_optimiser(modules, config)
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
-    make_batch = batch_maker(dataset, numbers, TextTable(rows, arm.number_of), config, kept, negatives, runs)
+    # The state of a killed run is whole, whatever number of processes it had; then each takes its share.
+    start: dict[str, Any] = {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
+    facts, moments = load_state(config.out, modules) or (start, {})
+    placement = Placement(modules, arm, config, ranks, kept=kept is not None)
+    optimiser = make_optimiser(placement.learning, config)
+    placement.restore(optimiser, moments)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    gradients = Gradients(placement, arm, loss, scalars, config, ranks)
+
+    mine = ranks.rows(config.batch_size)
+    table = TextTable(rows, arm.number_of)
+    make_batch = batch_maker(dataset, numbers, table, config, kept, negatives, runs, mine)
     per_epoch = len(rows) // config.batch_size
     steps = per_epoch * config.epochs
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
-    facts = load_state(config.out, modules, optimiser) or {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
     first = facts["step"]
-    if facts.get("threads", torch.get_num_threads()) != torch.get_num_threads():
-        note(
-            f"going on with {facts['threads']} threads, as before: another number would give other last digits"
-        )
-        torch.set_num_threads(facts["threads"])
+    if facts.get("processes", 1) == ranks.count:
+        keep_threads_of(facts)
     reset_peak_memory(config.device)
-    trim_log(config.out / "log.jsonl", first)
     if first:
         note(f"going on at step {first} of {steps}")
 
-    from torch.utils.tensorboard import SummaryWriter  # five seconds of import, not before it is needed
-
-    board = SummaryWriter(str(config.out / "tensorboard"), purge_step=first + 1)
-    log = (config.out / "log.jsonl").open("a", encoding="utf-8")
     seconds, flops = facts["seconds"], facts["flops"]
-    saved_at = began = time.perf_counter()
     latest: dict[str, float] = facts.get("validation", {})
-    with progress_bar(f"training {config.name}", steps, done=first) as bar, log, board:
+    lines = journal(config.out, first, silent=not ranks.first)
+    with progress_bar(f"training {config.name}", steps, done=first) as bar, lines as write:
+        saved_at = began = time.perf_counter()
         remaining = range(first, steps)
         for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            with autocast(config):
-                image_features = encode(batch.images)
-                text_features = arm.text_features(batch.texts)
-            ids = torch.from_numpy(batch.texts).to(config.device)
-            if batch.negatives is not None:
-                more["own"] = gather(arm, batch.negatives, config.device)
-            scale, bias = scalars.log_scale.exp(), scalars.bias
-            value = loss.function(image_features, text_features, ids, scale, bias, **more)
             optimiser.zero_grad(set_to_none=True)
-            value.backward()
-            norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip)
+            value = gradients.of_step(batch)
+            norm = placement.clip(parameters, config.grad_clip)
             if not torch.isfinite(norm):
                 raise diverged(step)
             optimiser.step()
             with torch.no_grad():
                 scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
-            texts, at_hand = arm.computed(batch.texts), kept is not None
-            flops += step_flops(
-                encoder,
-                config.batch_size,
-                config.loss,
-                arm.tower,
-                texts,
-                kept=at_hand,
-                own=own,
-                masked=masked,
-                weighed=config.hard_negatives if config.hard_weight else 0,
-            )
+            flops += gradients.flops(batch)
             began += time.perf_counter() - paused
 
             done = step + 1
@@ -214,46 +208,76 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 }
             if done in validate_at:
                 paused = time.perf_counter()
-                latest = validate(encoder, arm, dataset, config, done, kept)
+                placement.bring_home()
+                latest = ranks.once(validate, encoder, arm, dataset, config, done, kept)
                 entry |= latest
                 began += time.perf_counter() - paused  # the cost of a run is its training
             if entry:
-                write_entry(log, board, {"step": done, "epoch": round(done / per_epoch, 3), **entry})
+                write({"step": done, "epoch": round(done / per_epoch, 3), **entry})
             bar.advance(detail=f"loss {value.item():.3f}" if done % LOG_EVERY == 0 else None)
 
-            due = time.perf_counter() - saved_at > 60 * config.checkpoint_minutes
             if config.checkpoint_steps is not None:
                 due = done % config.checkpoint_steps == 0
+            else:
+                due = ranks.agreed(time.perf_counter() - saved_at > 60 * config.checkpoint_minutes)
             if due and done < steps:
                 paused = time.perf_counter()
                 spent: dict[str, Any] = {
                     "seconds": seconds + paused - began,
                     "flops": flops,
-                    "memory": peak_memory(config.device),
+                    "memory": ranks.largest(peak_memory(config.device)),
+                    "validation": latest,
+                    "threads": torch.get_num_threads(),
+                    "processes": ranks.count,
                 }
-                spent |= {"validation": latest, "threads": torch.get_num_threads()}
-                save_state(config.out, done, modules, optimiser, spent)
+                placement.bring_home()
+                moments = placement.moments(optimiser)
+                ranks.once(save_state, config.out, done, modules, moments, spent)
                 saved_at = time.perf_counter()
                 began += saved_at - paused
 
     seconds += time.perf_counter() - began
-    before = [part for part in (kept, negatives) if part is not None]
-    finish(
+    memory = max(facts["memory"], ranks.largest(peak_memory(config.device)))
+    placement.bring_home()
+    ranks.once(
+        finish,
         config,
         modules,
         arm,
         dataset,
         store,
         steps=steps,
-        cost={
-            "seconds": round(seconds + sum(part.seconds for part in before), 2),
-            "samples_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
-            "flops_per_sample": flops / (steps * config.batch_size),
-            "flops_total": flops + sum(part.flops for part in before),
-            **({"frozen_features": kept.cost} if kept is not None else {}),
-            **({"negatives": negatives.cost} if negatives is not None else {}),
-            "peak_memory_bytes": max(facts["memory"], peak_memory(config.device)),
-        },
+        cost=cost_of(steps * config.batch_size, seconds, flops, memory, kept, negatives),
         validation=latest,
         negatives=None if negatives is None else negatives.facts,
+        processes=ranks.count,
     )
+
+
+def cost_of(
+    samples: int,
+    seconds: float,
+    flops: int,
+    memory: int,
+    kept: Features | None,
+    negatives: NegativeTable | None,
+) -> dict[str, Any]:
+    """As it stands in run.json: `memory` of the largest process, and with what came before the steps."""
+    before = [part for part in (kept, negatives) if part is not None]
+    return {
+        "seconds": round(seconds + sum(part.seconds for part in before), 2),
+        "samples_per_second": round(samples / max(seconds, 1e-9), 1),
+        "flops_per_sample": flops / samples,
+        "flops_total": flops + sum(part.flops for part in before),
+        **({"frozen_features": kept.cost} if kept is not None else {}),
+        **({"negatives": negatives.cost} if negatives is not None else {}),
+        "peak_memory_bytes": memory,
+    }
+
+
+def keep_threads_of(facts: dict[str, Any]) -> None:
+    """Go on with as many threads as the saved state was computed with: it decides the last digits."""
+    threads = facts.get("threads", torch.get_num_threads())
+    if threads != torch.get_num_threads():
+        note(f"going on with {threads} threads, as before: another number would give other last digits")
+        torch.set_num_threads(threads)

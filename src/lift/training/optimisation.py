@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 
 import torch
 from torch import nn
@@ -48,11 +49,19 @@ def make_optimiser(modules: dict[str, nn.Module], config: TrainConfig) -> torch.
                 matrix = parameter.ndim >= 2 and not any(part in name for part in UNDECAYED)
                 (decayed if matrix else free).setdefault(scale, []).append(parameter)
     groups = [
-        {"params": found, "weight_decay": decay, "lr_scale": scale}
+        {"params": alike, "weight_decay": decay, "lr_scale": scale}
         for kind, decay in ((decayed, config.weight_decay), (free, 0.0))
         for scale, found in kind.items()
+        for alike in runs_of_a_type(found)
     ]
     return torch.optim.AdamW(groups, lr=config.lr or 0.0, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def runs_of_a_type(parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Neighbours of one type together: the fused step takes no shards beside whole tensors. The order stays."""
+    if not parameters:
+        return [[]]
+    return [list(run) for _, run in groupby(parameters, key=type)]
 
 
 def autocast(config: TrainConfig) -> torch.autocast:

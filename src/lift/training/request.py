@@ -52,6 +52,10 @@ def request_of(
         "checkpoint_steps",
         "device",
         "features",
+        "parallel",  # these compute the same thing in another way
+        "accumulate",
+        "checkpointing",
+        "compile",
     ):
         fields.pop(name)
     if (weights := tower_weights(config)) is not None:

@@ -27,6 +27,7 @@ LEAST = {
     "neighbours": 0,
     "checkpoint_steps": 1,
     "sentences": 1,
+    "accumulate": 1,
     "seed": 0,
 }
 

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lift.artefact import refuse_foreign, write_bytes, write_json
@@ -61,38 +60,35 @@ def save_state(
     out: Path,
     step: int,
     modules: dict[str, nn.Module],
-    optimiser: torch.optim.Optimizer,
+    moments: dict[int, dict[str, Tensor]],
     facts: dict[str, Any],
 ) -> None:
-    """Write resume/step-N (weights, optimiser, facts), then remove the older ones."""
-    moments: dict[str, Tensor] = {}
-    for number, values in optimiser.state_dict()["state"].items():
-        for name, value in values.items():
-            moments[f"{number}.{name}"] = value
+    """Write resume/step-N (weights, optimiser, facts), then remove the older ones.
+
+    modules, moments: whole, whatever number of processes computes them, so that any number can go on.
+    """
+    flat = {f"{number}.{name}": value for number, values in moments.items() for name, value in values.items()}
     groups = {name: learnt(module) for name, module in modules.items()}
-    save_tensors(
-        out / "resume" / f"step-{step:09d}", {**groups, "optimiser": moments}, {"step": step, **facts}
-    )
+    save_tensors(out / "resume" / f"step-{step:09d}", {**groups, "optimiser": flat}, {"step": step, **facts})
     for old in sorted((out / "resume").glob("step-*"))[:-1]:
         shutil.rmtree(old)
 
 
 def load_state(
-    out: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer
-) -> dict[str, Any] | None:
-    """Bring modules and optimiser to the newest saved step; returns its facts, or None when there is none."""
+    out: Path, modules: dict[str, nn.Module]
+) -> tuple[dict[str, Any], dict[int, dict[str, Tensor]]] | None:
+    """Bring the modules to the newest saved step; its facts and the optimiser's moments, or None when there is none."""
     saved = sorted((out / "resume").glob("step-*"))
     if not saved:
         return None
     groups, facts = load_tensors(saved[-1])
     for name, module in modules.items():
         module.load_state_dict({**module.state_dict(), **groups[name]})
-    state: dict[int, dict[str, Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
     for key, value in groups["optimiser"].items():
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return facts
+        moments.setdefault(int(number), {})[name] = value
+    return facts, moments
 
 
 def trim_log(path: Path, step: int) -> None:
