@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lift.console import note, progress_bar, say
-from lift.data import Dataset
+from lift.data import Dataset, ShardCache
 from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
@@ -21,7 +21,7 @@ from lift.model import Model
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
-from lift.training.batches import ahead, batch_maker
+from lift.training.batches import batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
@@ -33,6 +33,7 @@ from lift.training.request import request_of
 from lift.training.resolving import resolve
 from lift.training.state import load_state, open_run, save_state, trim_log
 from lift.training.validation import seen_photos, validate, validation_photos
+from lift.training.workers import made_ahead
 
 LOG_EVERY = 10
 
@@ -40,7 +41,8 @@ LOG_EVERY = 10
 def train(config: TrainConfig) -> Model:
     """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
     config = resolve(config)
-    dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
+    dataset = Dataset(config.images, cache=ShardCache(config.cache, config.cache_gb))
+    store = EmbeddingStore(config.texts)
     photos = training_photos(dataset, config).tolist()
     found = find_hard_negatives(config, dataset, photos)
     check_inputs(config, dataset, store)
@@ -160,9 +162,10 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     seconds, flops = facts["seconds"], facts["flops"]
     saved_at = began = time.perf_counter()
     latest: dict[str, float] = facts.get("validation", {})
-    with progress_bar(f"training {config.name}", steps, done=first) as bar, log, board:
-        remaining = range(first, steps)
-        for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
+    remaining = range(first, steps)
+    batches = made_ahead(make_batch, remaining, config)
+    with batches as coming, progress_bar(f"training {config.name}", steps, done=first) as bar, log, board:
+        for step, batch in zip(remaining, coming, strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["lr_scale"]

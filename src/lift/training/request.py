@@ -21,6 +21,7 @@ USUAL: dict[str, Any] = {
     "neighbours": 0,
     "mask_similar": None,
     "long_share": None,
+    "shuffle_shards": 16,
 }
 
 
@@ -43,6 +44,9 @@ def request_of(
         "checkpoint_steps",
         "device",
         "features",
+        "workers",
+        "cache",
+        "cache_gb",
     ):
         fields.pop(name)
     shape = encoder_shape(config.image_encoder or "", config.image_pooling)

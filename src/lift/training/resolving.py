@@ -14,6 +14,7 @@ from lift.losses import LOSSES
 from lift.negatives import HARD_KINDS, check_kinds
 from lift.training.config import TrainConfig
 from lift.training.presets import PRESETS
+from lift.training.workers import default_workers
 
 LEAST = {
     "epochs": 1,
@@ -26,6 +27,8 @@ LEAST = {
     "neighbours": 0,
     "checkpoint_steps": 1,
     "seed": 0,
+    "workers": 0,
+    "shuffle_shards": 1,
 }
 
 
@@ -35,7 +38,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
         raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
     cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
-    config = replace(config, **missing, name=config.name or config.out.resolve().name)
+    workers = default_workers(config.device) if config.workers is None else config.workers
+    config = replace(config, **missing, name=config.name or config.out.resolve().name, workers=workers)
     if config.loss not in LOSSES:
         raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
     if config.method == "clip" and config.loss == "cosine":
@@ -49,7 +53,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         value = getattr(config, field)
         if value is not None and value < least:
             raise LiftError(f"--{field.replace('_', '-')} is {value}", f"give at least {least}")
-    for field in ("lr", "grad_clip", "checkpoint_minutes"):
+    for field in ("lr", "grad_clip", "checkpoint_minutes", "cache_gb"):
         if not 0 < getattr(config, field) < math.inf:
             raise LiftError(f"--{field.replace('_', '-')} is {getattr(config, field)}", "give more than 0")
     if config.text_width is not None and config.text_width % 64:
