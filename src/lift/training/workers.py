@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -40,24 +41,7 @@ def made_ahead(make: Callable[[int], Batch], steps: range, config: TrainConfig) 
     if not workers or not isinstance(make, BatchMaker) or make.features is not None:
         yield ahead(make, steps, config.device)
         return
-    loader = DataLoader(
-        _Photos(make),
-        batch_size=None,
-        sampler=_Steps(make, steps),
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        prefetch_factor=AHEAD,
-        pin_memory=config.device.startswith("cuda"),
-        multiprocessing_context="fork",
-        worker_init_fn=_leave_interrupts,
-        generator=torch.Generator(),  # so that no random number of the training's is used up
-    )
-    gc.collect()
-    gc.freeze()  # a collection in a worker would touch, and so copy, every page of the rows
-    try:
-        seen = iter(loader)
-    finally:
-        gc.unfreeze()
+    seen = _started(make, steps, workers, config)
     try:
         yield _completed(make, seen)
     except RuntimeError as error:
@@ -70,6 +54,31 @@ def made_ahead(make: Callable[[int], Batch], steps: range, config: TrainConfig) 
         ) from error
     finally:
         seen._shutdown_workers()  # type: ignore[attr-defined]  # else they live as long as the traceback does
+
+
+def _started(make: BatchMaker, steps: range, workers: int, config: TrainConfig) -> Iterator[Seen | LiftError]:
+    gc.freeze()  # a collection in a worker would touch, and so copy, every page of the rows
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "This DataLoader will create"
+            )  # more than cores: the user's choice
+            return iter(
+                DataLoader(
+                    _Photos(make),
+                    batch_size=None,
+                    sampler=_Steps(make, steps),
+                    collate_fn=_as_it_is,
+                    num_workers=workers,
+                    prefetch_factor=AHEAD,
+                    pin_memory=config.device.startswith("cuda"),
+                    multiprocessing_context="fork",
+                    worker_init_fn=_leave_interrupts,
+                    generator=torch.Generator(),  # so that no random number of the training's is used up
+                )
+            )
+    finally:
+        gc.unfreeze()
 
 
 def _completed(make: BatchMaker, seen: Iterator[Seen | LiftError]) -> Iterator[Batch]:
