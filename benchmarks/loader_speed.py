@@ -104,11 +104,13 @@ def main(config: LoaderSpeedConfig) -> None:
         print({name: round(value) for name, value in now.items()}, flush=True)
         if number:  # the first round warms up the files and the machine
             rounds.append(now)
-    steps = {name: round(statistics.median(now[name] for now in rounds), 1) for name in config.encoders}
+            write(config, rounds)
+
+
+def write(config: LoaderSpeedConfig, rounds: list[dict[str, float]]) -> None:
+    """The medians and ratios of the rounds so far."""
     ways = {}
-    for name in rounds[0]:
-        if name in config.encoders:
-            continue
+    for name in rounds[0].keys() - set(config.encoders):
         ratios = {encoder: sorted(now[name] / now[encoder] for now in rounds) for encoder in config.encoders}
         ways[name] = {
             "samples_per_second": round(statistics.median(now[name] for now in rounds), 1),
@@ -125,9 +127,11 @@ def main(config: LoaderSpeedConfig) -> None:
         "image_size": SIZE,
         "batch": BATCH,
         "smallest_crop": CROP,
-        "rounds": config.rounds,
-        "steps_samples_per_second": steps,
-        "loader": ways,
+        "rounds": len(rounds),
+        "steps_samples_per_second": {
+            name: round(statistics.median(now[name] for now in rounds), 1) for name in config.encoders
+        },
+        "loader": {name: ways[name] for name in rounds[0] if name in ways},
         "machine": machine(),
         "versions": versions(),
     }

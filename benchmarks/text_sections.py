@@ -154,3 +154,32 @@ def proof_section(made: dict[str, Any]) -> list[str]:
         f"Machine {made['machine']}, versions {made['versions']}.",
         "",
     ]
+
+
+def loader_section(made: dict[str, Any]) -> list[str]:
+    """How many times faster batches are made than steps use them up."""
+    steps = made["steps_samples_per_second"]
+    rows = [
+        [
+            name.replace(" | ", ", workers "),
+            f"{way['samples_per_second']:,.0f}",
+            *[
+                f"{over['median']:.1f} ({over['min']:.1f}–{over['max']:.1f})"
+                for over in (way["over_steps"][encoder] for encoder in steps)
+            ],
+        ]
+        for name, way in made["loader"].items()
+    ]
+    used = ", ".join(f"{name} {value:,.0f}" for name, value in steps.items())
+    return [
+        "## Batches made against batches used up (samples/s, in turn)",
+        "",
+        f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
+        f"{made['rounds']} rounds (smallest to largest ratio). Bare training steps use up: {used} samples/s. One thread "
+        "a process; the machine was shared with much other work: look at the ratios, and at their ranges.",
+        "",
+        *table(["photos in", "samples/s", *[f"/ {name}" for name in steps]], rows),
+        "",
+        f"Machine {made['machine']}, versions {made['versions']}.",
+        "",
+    ]

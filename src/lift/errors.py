@@ -1,4 +1,5 @@
 """The one exception a user meets: what went wrong, and what to do about it."""
+
 from __future__ import annotations
 
 
