@@ -1,4 +1,4 @@
-"""Sections of RESULTS.md about the text side: encoder speed, STORE, kills, exam."""
+"""Sections of RESULTS.md about the text side (encoder speed, STORE, kills, exam) and the loader."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ def loader_section(made: dict[str, Any]) -> list[str]:
         "## Batches made against batches used up (samples/s, in turn)",
         "",
         f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
-        f"{made['rounds']} rounds (smallest to largest ratio). Bare training steps use up: {used} samples/s. One thread "
-        "a process; the machine was shared with much other work: look at the ratios, and at their ranges.",
+        f"{made['rounds']} rounds (smallest to largest ratio). Bare training steps use up: {used} samples/s. One "
+        "thread a process; the machine was shared with much other work: look at the ratios, and at their ranges.",
         "",
         *table(["photos in", "samples/s", *[f"/ {name}" for name in steps]], rows),
         "",
