@@ -157,29 +157,39 @@ def proof_section(made: dict[str, Any]) -> list[str]:
 
 
 def loader_section(made: dict[str, Any]) -> list[str]:
-    """How many times faster batches are made than steps use them up."""
-    steps = made["steps_samples_per_second"]
-    rows = [
-        [
-            name.replace(" | ", ", workers "),
-            f"{way['samples_per_second']:,.0f}",
-            *[
-                f"{over['median']:.1f} ({over['min']:.1f}–{over['max']:.1f})"
-                for over in (way["over_steps"][encoder] for encoder in steps)
-            ],
+    """How many times faster batches are made than steps use them up, by processor time and by the clock."""
+
+    def rows(ways: dict[str, Any], rate: str, over: str) -> list[list[str]]:
+        return [
+            [
+                name.replace(" | ", ", workers "),
+                f"{way[rate]:,.0f}",
+                *[f"{r['median']:.1f} ({r['min']:.1f}–{r['max']:.1f})" for r in way[over].values()],
+            ]
+            for name, way in ways.items()
         ]
-        for name, way in made["loader"].items()
-    ]
-    used = ", ".join(f"{name} {value:,.0f}" for name, value in steps.items())
-    return [
+
+    alone = {name: way for name, way in made["loader"].items() if name.endswith("| 0")}
+    steps = made["steps_samples_per_cpu_second"]
+    lines = [
         "## Batches made against batches used up (samples/s, in turn)",
         "",
         f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
-        f"{made['rounds']} rounds (smallest to largest ratio). Bare training steps use up: {used} samples/s. One "
-        "thread a process; the machine was shared with much other work: look at the ratios, and at their ranges.",
+        f"{made['rounds']} rounds (smallest to largest ratio). Samples per second of processor time, on a machine shared "
+        f"with much other work; training steps: {', '.join(f'{name} {value:,.0f}' for name, value in steps.items())}.",
         "",
-        *table(["photos in", "samples/s", *[f"/ {name}" for name in steps]], rows),
-        "",
-        f"Machine {made['machine']}, versions {made['versions']}.",
+        *table(
+            ["photos in", "samples/s", *[f"/ {name}" for name in steps]],
+            rows(alone, "samples_per_cpu_second", "over_steps_by_processor_time"),
+        ),
         "",
     ]
+    if len(alone) < len(made["loader"]):
+        header = ["photos in", "samples/s", *[f"/ {name}" for name in steps]]
+        lines += [
+            "By the clock:",
+            "",
+            *table(header, rows(made["loader"], "samples_per_second", "over_steps")),
+            "",
+        ]
+    return [*lines, f"Machine {made['machine']}, versions {made['versions']}.", ""]

@@ -83,9 +83,10 @@ def ingest(config: IngestConfig) -> Dataset:
 
 def _refuse_made(source: Path) -> None:
     """Raise LiftError for a folder that lift made: its own files would be taken for tables of captions."""
-    marks = {"DATASET": ("dataset.json", "rows.jsonl"), "STORE": ("store.json", "commits")}
-    marks |= {"RUN": ("run.json", "checkpoint"), "INDEX": ("index.json", "vectors.npy")}
-    for kind, names in marks.items():
+    marks = [("DATASET", ("dataset.json", name)) for name in ("pixels.npy", "members.npy")]
+    marks += [("STORE", ("store.json", "commits")), ("RUN", ("run.json", "checkpoint"))]
+    marks += [("INDEX", ("index.json", "vectors.npy"))]
+    for kind, names in marks:
         if all((source / name).exists() for name in names):
             raise LiftError(
                 f"{source} is a folder that lift made ({kind}), not photos of yours",
