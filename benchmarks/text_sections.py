@@ -171,12 +171,13 @@ def loader_section(made: dict[str, Any]) -> list[str]:
 
     alone = {name: way for name, way in made["loader"].items() if name.endswith("| 0")}
     steps = made["steps_samples_per_cpu_second"]
+    used = ", ".join(f"{name} {value:,.0f}" for name, value in steps.items())
     lines = [
         "## Batches made against batches used up (samples/s, in turn)",
         "",
         f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
         f"{made['rounds']} rounds (smallest to largest ratio). Samples per second of processor time, on a machine "
-        f"shared with much other work; training steps: {', '.join(f'{name} {value:,.0f}' for name, value in steps.items())}.",
+        f"shared with much other work; training steps: {used}.",
         "",
         *table(
             ["photos in", "samples/s", *[f"/ {name}" for name in steps]],
