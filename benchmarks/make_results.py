@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from text_sections import embed_section, exam_section, kills_section, proof_section, store_section, table
+from text_sections import (
+    embed_section,
+    exam_section,
+    kills_section,
+    loader_section,
+    proof_section,
+    store_section,
+    table,
+)
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -234,6 +242,7 @@ def scenes_section(made: dict[str, Any]) -> list[str]:
 SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "step_cost": step_section,
     "training_speed": speed_section,
+    "loader_speed": loader_section,
     "frozen_features": frozen_section,
     "embed_speed": embed_section,
     "store_speed": store_section,

@@ -1,4 +1,4 @@
-"""Sections of RESULTS.md about the text side: encoder speed, STORE, kills, exam."""
+"""Sections of RESULTS.md about the text side (encoder speed, STORE, kills, exam) and the loader."""
 
 from __future__ import annotations
 
@@ -154,3 +154,43 @@ def proof_section(made: dict[str, Any]) -> list[str]:
         f"Machine {made['machine']}, versions {made['versions']}.",
         "",
     ]
+
+
+def loader_section(made: dict[str, Any]) -> list[str]:
+    """How many times faster batches are made than steps use them up, by processor time and by the clock."""
+
+    def rows(ways: dict[str, Any], rate: str, over: str) -> list[list[str]]:
+        return [
+            [
+                name.replace(" | ", ", workers "),
+                f"{way[rate]:,.0f}",
+                *[f"{r['median']:.1f} ({r['min']:.1f}–{r['max']:.1f})" for r in way[over].values()],
+            ]
+            for name, way in ways.items()
+        ]
+
+    alone = {name: way for name, way in made["loader"].items() if name.endswith("| 0")}
+    steps = made["steps_samples_per_cpu_second"]
+    used = ", ".join(f"{name} {value:,.0f}" for name, value in steps.items())
+    lines = [
+        "## Batches made against batches used up (samples/s, in turn)",
+        "",
+        f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
+        f"{made['rounds']} rounds (smallest to largest ratio). Samples per second of processor time, on a machine "
+        f"shared with much other work; training steps: {used}.",
+        "",
+        *table(
+            ["photos in", "samples/s", *[f"/ {name}" for name in steps]],
+            rows(alone, "samples_per_cpu_second", "over_steps_by_processor_time"),
+        ),
+        "",
+    ]
+    if len(alone) < len(made["loader"]):
+        header = ["photos in", "samples/s", *[f"/ {name}" for name in steps]]
+        lines += [
+            "By the clock:",
+            "",
+            *table(header, rows(made["loader"], "samples_per_second", "over_steps")),
+            "",
+        ]
+    return [*lines, f"Machine {made['machine']}, versions {made['versions']}.", ""]

@@ -162,10 +162,11 @@ def test_a_folder_of_lift_is_no_source(tmp_path: Path) -> None:
         '[{"image": "0.png", "caption": "a photo"}, {"image": "1.png", "caption": "b"}]'
     )
     assert len(run(source).rows) == 2  # a name of lift's alone makes no folder lift's
-    made = tmp_path / "made"
-    for name in ("dataset.json", "pixels.npy"):
-        made.mkdir(exist_ok=True)
-        (made / name).write_text("{}")
-    with pytest.raises(LiftError, match=r"lift made \(DATASET\)"):
-        ingest(IngestConfig(source=made, out=tmp_path / "out"))
+    for photo_file in ("pixels.npy", "members.npy"):
+        made = tmp_path / photo_file
+        made.mkdir()
+        for name in ("dataset.json", photo_file):
+            (made / name).write_text("{}")
+        with pytest.raises(LiftError, match=r"lift made \(DATASET\)"):
+            ingest(IngestConfig(source=made, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -189,7 +189,7 @@ def test_a_share_of_a_batch_has_the_crops_of_the_whole() -> None:
     whole = random_crop(pixels, 0, 5, **how)
     for number in range(3):
         rows = Ranks(number, 3).rows(7)
-        assert torch.equal(random_crop(pixels[rows], 0, 5, rows=rows, total=7, **how), whole[rows])
+        assert torch.equal(random_crop(pixels[rows], 0, 5, first=rows.start, total=7, **how), whole[rows])
 
 
 def test_every_row_is_in_one_part() -> None:

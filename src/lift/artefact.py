@@ -141,9 +141,15 @@ def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:
             f"{folder} is not {_article(kind)} {kind.upper()}: {found}",
             f"make one with `lift {VERB_OF[kind]} … --out {folder}`, or give the folder of one",
         )
+    return parse_manifest(path.read_bytes(), kind, folder)
+
+
+def parse_manifest(content: bytes, kind: str, folder: Path | str) -> dict[str, Any]:
+    """The manifest in the bytes of `<kind>.json` of `folder`; LiftError when it is damaged or of another version."""
+    path = f"{folder}/{kind}.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        manifest = json.loads(content)
+    except ValueError as error:
         raise LiftError(
             f"{path} is damaged ({error})", f"delete {folder} and run `lift {VERB_OF[kind]}` again"
         ) from error

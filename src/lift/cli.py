@@ -28,6 +28,9 @@ VERBS: dict[str, Verb] = {
     ),
     "scenes": Verb("lift.scenes", "ScenesConfig", "scenes", "make the built-in data set of drawn scenes"),
     "ingest": Verb("lift.ingest", "IngestConfig", "ingest", "photos and texts -> DATASET"),
+    "shard": Verb(
+        "lift.sharding", "ShardConfig", "shard", "DATASET -> DATASET in tar shards, also on object storage"
+    ),
     "exam": Verb(
         "lift.auditing",
         "ExamConfig",

@@ -1,5 +1,7 @@
 """The one exception a user meets: what went wrong, and what to do about it."""
 
+from __future__ import annotations
+
 
 class LiftError(Exception):
     """A mistake a user can mend: `problem` says what is wrong, `remedy` what to do next.
@@ -13,6 +15,9 @@ class LiftError(Exception):
         super().__init__(f"{problem}\n  what to do: {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[LiftError], tuple[str, str]]:
+        return type(self), (self.problem, self.remedy)  # so that it comes back whole from another process
 
 
 class UsageError(LiftError):

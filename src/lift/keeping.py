@@ -12,6 +12,8 @@ from tyro.conf import Positional
 
 from lift.artefact import VERB_OF, read_manifest, sha256_file
 from lift.console import note, say, show_table
+from lift.data import Dataset
+from lift.data.dataset import manifest_of
 from lift.errors import LiftError
 from lift.place import Place
 from lift.store import EmbeddingStore, compact, merge, sweep
@@ -81,6 +83,12 @@ def check(config: CheckConfig) -> None:
     if kinds[0] == "store":
         opened = EmbeddingStore(place)
         found, what = list(opened.faults()), f"{len(opened):,} texts by {opened.facts}"
+    elif kinds[0] == "dataset" and "shards" in manifest_of(place):
+        opened_set = Dataset(place.name)
+        found, what = (
+            list(opened_set.faults()),
+            f"{len(opened_set):,} photos and all files as they were written",
+        )
     elif place.local is None:
         raise LiftError(f"{place} is a {kinds[0].upper()} on object storage", "check a local copy of it")
     else:

@@ -1,28 +1,30 @@
-"""Reading and writing a DATASET folder.
+"""Reading a DATASET: a folder, or (in shards) a folder of object storage.
 
 dataset.json   manifest: id, name, image_size, resize_mode, counts per split, SHA-256 of the other files
 rows.jsonl     one line per photo, in the order of the pixel rows
-pixels.npy     uint8 (N, size, size, 3), memory-mapped: training never decodes a photo
+pixels.npy     uint8 (N, size, size, 3), memory-mapped: training never decodes a photo. Or, in shards:
+members.npy    int64 (N, 5): shard, offset and bytes of each photo and of its texts; sums.npy: their SHA-256
 pairs.jsonl    typed hard negatives {image, positive, negative, kind, split, length}; may be empty
 report.json    what was set aside at ingest, with file, reason and remedy
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lift.artefact import read_manifest, sha256_file, write_json
+from lift.artefact import parse_manifest, read_manifest
+from lift.data.cache import Shard, ShardCache
+from lift.data.shards import ShardPixels
 from lift.errors import LiftError
+from lift.place import Place
 
-HEADER_BYTES = 128  # a version 1.0 npy header of fixed length, so that it can be rewritten when N is known
 SPLITS = ("train", "val", "test")
 
 
@@ -55,79 +57,6 @@ class Pair:
     length: str = "short"
 
 
-def npy_header(count: int, size: int) -> bytes:
-    """The first 128 bytes of a uint8 npy file of shape (count, size, size, 3)."""
-    words = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, {size}, {size}, 3), }}"
-    body = words.ljust(HEADER_BYTES - 11) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(body).to_bytes(2, "little") + body.encode("latin1")
-
-
-class DatasetWriter:
-    """Writes a DATASET into an (empty, temporary) folder: `add` photos, `add_pair`, then `close`."""
-
-    def __init__(self, folder: Path, *, name: str, image_size: int, resize_mode: str) -> None:
-        self.folder, self.name, self.image_size, self.resize_mode = folder, name, image_size, resize_mode
-        self._pixels = (folder / "pixels.npy").open("wb")
-        self._pixels.write(npy_header(0, image_size))
-        self._rows = (folder / "rows.jsonl").open("w", encoding="utf-8")
-        self._pairs = (folder / "pairs.jsonl").open("w", encoding="utf-8")
-        self._keys: set[str] = set()
-        self._splits: dict[str, int] = {}
-        self._n_texts = self._n_pairs = 0
-
-    def add(self, pixels: np.ndarray, row: Row) -> None:
-        """Append one photo: uint8 (size, size, 3) pixels and its row."""
-        expected = (self.image_size, self.image_size, 3)
-        if pixels.shape != expected or pixels.dtype != np.uint8:
-            raise ValueError(f"pixels must be uint8 {expected}, got {pixels.dtype} {pixels.shape}")
-        if row.key in self._keys:
-            raise ValueError(f"key {row.key!r} was added twice")
-        if row.split not in SPLITS:
-            raise ValueError(f"split must be one of {SPLITS}, got {row.split!r}")
-        self._keys.add(row.key)
-        self._pixels.write(np.ascontiguousarray(pixels).tobytes())
-        self._rows.write(_line(asdict(row)))
-        self._splits[row.split] = self._splits.get(row.split, 0) + 1
-        self._n_texts += len(row.texts)
-
-    def add_pair(self, pair: Pair) -> None:
-        """Append one hard negative; its photo must have been added."""
-        if pair.image not in self._keys:
-            raise ValueError(f"pair names the unknown photo {pair.image!r}")
-        self._pairs.write(_line(asdict(pair)))
-        self._n_pairs += 1
-
-    def close(self, *, request: dict[str, Any], report: dict[str, Any], source: str) -> dict[str, Any]:
-        """Finish the files and write the manifest (returned); `request` is what the stage was asked for."""
-        self._pixels.seek(0)
-        self._pixels.write(npy_header(len(self._keys), self.image_size))
-        for file in (self._pixels, self._rows, self._pairs):
-            file.close()
-        write_json(self.folder / "report.json", report)
-        sums = {name: sha256_file(self.folder / name) for name in ("rows.jsonl", "pixels.npy", "pairs.jsonl")}
-        identity = f"{self.resize_mode}|" + "|".join(sums.values())
-        manifest = {
-            "format": 1,
-            "name": self.name,
-            "id": hashlib.sha256(identity.encode()).hexdigest()[:16],
-            "image_size": self.image_size,
-            "resize_mode": self.resize_mode,
-            "images": len(self._keys),
-            "texts": self._n_texts,
-            "pairs": self._n_pairs,
-            "splits": {split: self._splits[split] for split in SPLITS if split in self._splits},
-            "source": source,
-            "sha256": sums,
-            "request": request,
-        }
-        write_json(self.folder / "dataset.json", manifest)
-        return manifest
-
-
-def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
-
-
 def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -135,28 +64,69 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 class Dataset:
-    """A DATASET opened for reading: `rows`, `pixels` (memory-mapped), `pairs`, `split(name)`."""
+    """A DATASET opened for reading: `rows`, `pixels` (uint8, by row number), `pairs`, `split(name)`.
 
-    def __init__(self, folder: Path | str) -> None:
-        """Open `folder`; raises LiftError when it is no DATASET or its files do not fit together."""
-        self.folder = Path(folder)
-        self.manifest = read_manifest(self.folder, "dataset")
+    `pixels` is the memory-mapped array, or reads as if it were one: see ShardPixels.
+    """
+
+    def __init__(self, where: Path | str, *, cache: ShardCache | None = None) -> None:
+        """Open a folder or fsspec URL; raises LiftError when it is no DATASET or its files do not fit together.
+
+        cache: where copies of remote shards go (default: ShardCache()).
+        """
+        self.place = Place(where)
+        self.manifest = manifest_of(self.place)
         self.id: str = self.manifest["id"]
         self.name: str = self.manifest["name"]
         self.image_size: int = self.manifest["image_size"]
         self.resize_mode: str = self.manifest["resize_mode"]
         try:
-            self.pixels: np.ndarray = np.load(self.folder / "pixels.npy", mmap_mode="r")
-            self.rows: list[Row] = [Row(**line) for line in _read_lines(self.folder / "rows.jsonl")]
-        except (OSError, ValueError, TypeError) as error:
+            self.rows: list[Row] = [Row(**line) for line in _read_lines(self._file("rows.jsonl"))]
+            self.pixels: np.ndarray | ShardPixels = self._open_pixels(cache)
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise LiftError(
-                f"{self.folder} is damaged ({error})", "make it again with `lift ingest --overwrite`"
+                f"{self.place} is damaged ({error})", "make it again with `lift ingest --overwrite`"
             ) from error
         if not len(self.rows) == len(self.pixels) == self.manifest["images"]:
             raise LiftError(
-                f"{self.folder} is damaged: {len(self.rows)} rows for {len(self.pixels)} photos",
+                f"{self.place} is damaged: {len(self.rows)} rows for {len(self.pixels)} photos",
                 "make it again with `lift ingest --overwrite`",
             )
+
+    def _file(self, name: str) -> Path:
+        """A local path of one of the small files."""
+        return self.place.file(name, self.manifest["sha256"][name])
+
+    def _open_pixels(self, cache: ShardCache | None) -> np.ndarray | ShardPixels:
+        if "shards" not in self.manifest:
+            if self.place.local is None:
+                raise LiftError(
+                    f"{self.place} is a DATASET with pixels.npy on object storage",
+                    "copy it to a local disk, or put it there in shards: `lift shard DATASET --out URL`",
+                )
+            pixels: np.ndarray = np.load(self.place.local / "pixels.npy", mmap_mode="r")
+            return pixels
+        return ShardPixels(
+            Place(self.manifest.get("shards_at") or self.place),
+            [Shard(**shard) for shard in self.manifest["shards"]],
+            np.load(self._file("members.npy"), mmap_mode="r"),
+            np.load(self._file("sums.npy"), mmap_mode="r"),
+            size=self.image_size,
+            resize_mode=self.resize_mode,
+            max_pixels=self.manifest["max_pixels"],
+            cache=cache,
+            key_of=lambda number: self.rows[number].key,
+        )
+
+    @property
+    def folder(self) -> Path | str:
+        """Its folder, or URL."""
+        return self.place.local or self.place.url
+
+    @property
+    def address(self) -> str:
+        """Where others find it again: the resolved path, or the URL."""
+        return address_of(self.place)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -167,7 +137,7 @@ class Dataset:
     @cached_property
     def pairs(self) -> list[Pair]:
         """Hard negatives of the DATASET itself."""
-        return [Pair(**line) for line in _read_lines(self.folder / "pairs.jsonl")]
+        return [Pair(**line) for line in _read_lines(self._file("pairs.jsonl"))]
 
     @cached_property
     def index_of(self) -> dict[str, int]:
@@ -183,13 +153,58 @@ class Dataset:
         return np.array(numbers)
 
     def check(self) -> None:
-        """Compare every file with its SHA-256 in the manifest; LiftError names the first that differs."""
-        for name, expected in self.manifest["sha256"].items():
-            if sha256_file(self.folder / name) != expected:
-                raise LiftError(
-                    f"{self.folder / name} has changed since it was written",
-                    "make the DATASET again with `lift ingest --overwrite`",
-                )
+        """Compare every file with its SHA-256 in the manifest; LiftError names the first that differs.
+
+        Not the shards: each of their photos is compared whenever it is read, and `faults` reads them all. Nor what was
+        fetched from object storage: it was compared then.
+        """
+        if self.place.local is None:
+            return
+        for fault in self._changed(self.manifest["sha256"]):
+            raise fault
+
+    def faults(self) -> Iterator[LiftError]:
+        """Everything that is not as it was written, shards and the photos in them too."""
+        yield from self._changed(self.manifest["sha256"])
+        if isinstance(self.pixels, ShardPixels):
+            yield from self._changed({s.name: s.sha256 for s in self.pixels.shards if s.sha256})
+            if "shards_at" in self.manifest:
+                yield from self.pixels.faults()
+
+    def _changed(self, sums: dict[str, str]) -> Iterator[LiftError]:
+        remedy = "make the DATASET again with `lift ingest --overwrite` or `lift shard --overwrite`"
+        for name, expected in sums.items():
+            try:
+                if self.place.sha256(name) != expected:
+                    yield LiftError(f"{self.place}/{name} has changed since it was written", remedy)
+            except FileNotFoundError:
+                yield LiftError(f"{self.place}/{name} is missing", remedy)
+
+
+def is_dataset(where: Path | str) -> bool:
+    """Is there a DATASET at this folder or URL? False as well where the storage cannot be reached."""
+    try:
+        return Place(where).exists("dataset.json")
+    except LiftError:
+        return False
+
+
+def address_of(place: Place) -> str:
+    """The resolved path of a local Place, the URL of another."""
+    return str(place.local.resolve()) if place.local is not None else place.url
+
+
+def manifest_of(place: Place) -> dict[str, Any]:
+    """The manifest of a DATASET; LiftError when there is none, or none that this version understands."""
+    if place.local is not None:
+        return read_manifest(place.local, "dataset")
+    try:
+        return parse_manifest(place.read("dataset.json"), "dataset", place.url)
+    except FileNotFoundError as error:
+        raise LiftError(
+            f"{place} is not a DATASET: there is no dataset.json",
+            f"make one there with `lift shard DATASET --out {place}`, or give the URL of one",
+        ) from error
 
 
 def distinct_texts(rows: Sequence[Row]) -> list[str]:

@@ -32,7 +32,7 @@ class EmbedConfig:
     An existing STORE of the same encoder and dtype gets the texts that it lacks.
     """
 
-    dataset: Positional[Path]
+    dataset: Positional[str | Path]
     """The DATASET folder whose texts are embedded."""
     out: str | Path
     """The STORE to make or to append to: a folder, or an fsspec URL such as s3://bucket/store."""

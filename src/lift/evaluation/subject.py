@@ -13,7 +13,7 @@ from tyro.conf import Positional
 
 from lift.artefact import read_manifest
 from lift.console import note, progress_bar
-from lift.data import Dataset, Row
+from lift.data import Dataset, Row, is_dataset
 from lift.errors import LiftError
 from lift.model import load
 from lift.store import EmbeddingStore
@@ -30,8 +30,8 @@ class EvaluateConfig:
     """RUN folder, made by `lift train`"""
     task: Literal["all", "retrieval", "long-retrieval", "pairs", "zero-shot", "verification"] = "all"
     """what to measure; `all` takes every task for which the DATASET has what it needs"""
-    dataset: Path | None = None
-    """DATASET folder; without it the one that the RUN was trained on"""
+    dataset: str | Path | None = None
+    """DATASET folder (or URL of one in shards); without it the one that the RUN was trained on"""
     split: Literal["train", "val", "test", "all"] = "val"
     """which photos of the DATASET"""
     pairs: Path | None = None
@@ -132,12 +132,12 @@ class Subject:
         return products
 
 
-def _trained_on(run: Path) -> Path:
+def _trained_on(run: Path) -> Path | str:
     """The DATASET folder that run.json records; LiftError when there is none any more."""
     recorded = read_manifest(run, "run").get("config", {}).get("images")
-    places = (Path(recorded), run.parent / Path(recorded).name) if recorded else ()
+    places = (recorded, run.parent / Path(recorded).name) if recorded else ()
     for place in places:  # beside the RUN as well, since folders are moved together
-        if (place / "dataset.json").is_file():
+        if is_dataset(place):
             return place
     raise LiftError(
         f"the photos that {run} was trained on ({recorded or 'not recorded'}) are not there",

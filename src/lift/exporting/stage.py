@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from lift.artefact import already_done, new_folder, read_manifest, sha256_file, write_bytes, write_json
 from lift.conditioning import pack
 from lift.console import note, say
-from lift.data import Dataset
+from lift.data import Dataset, is_dataset
 from lift.errors import LiftError
 from lift.exporting.card import CONDITIONING, WORDS, write_card
 from lift.exporting.to_onnx import run_onnx, write_onnx
@@ -39,7 +39,7 @@ class ExportConfig:
     """onnx: model.onnx, any batch size. transformers: AutoModel with trust_remote_code, and its image processor."""
     pixels: Literal["uint8", "float"] = "uint8"
     """onnx: what goes in. uint8: (batch, S, S, 3) as decoded. float: (batch, 3, S, S) in 0..1."""
-    photos: Path | None = None
+    photos: str | Path | None = None
     """DATASET whose photos the check encodes (default: the one of the training, else random pixels)."""
     overwrite: bool = False
     """Replace what lies at --out."""
@@ -91,8 +91,8 @@ def write_words(bag: TextEncoder, file: Path) -> None:
 
 def photos_to_check(config: ExportConfig, manifest: dict[str, Any], size: int) -> tuple[np.ndarray, str]:
     """Pixels uint8 (n, S, S, 3) to encode with both, and what they are."""
-    trained_on = Path(manifest["config"]["images"])
-    place = config.photos or (trained_on if (trained_on / "dataset.json").is_file() else None)
+    trained_on = manifest["config"]["images"]
+    place = config.photos or (trained_on if is_dataset(trained_on) else None)
     if place is None:
         note(f"the DATASET {trained_on} is not there: the check encodes random pixels")
         noise = np.random.default_rng(0).integers(0, 256, (CHECKED_PHOTOS, size, size, 3), dtype=np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 
 from lift.artefact import new_folder, sha256_file, write_json
 from lift.console import progress_bar
-from lift.data import Dataset
+from lift.data import Dataset, is_dataset
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
 from lift.indexing.photos import Batch, SetAside, from_dataset, from_files, list_photos, state_of
@@ -34,9 +34,10 @@ class Source:
 
     def describe(self) -> dict[str, Any]:
         """What tells this source from another; changes when a photo is added, removed or edited."""
-        folder = str(self.folder.resolve())
         if self.dataset is None:
+            folder = str(self.folder.resolve())
             return {"kind": "folder", "folder": folder, "state": state_of(self.folder, self.files)}
+        folder = self.dataset.address
         return {"kind": "dataset", "folder": folder, "state": self.dataset.id, "name": self.dataset.name}
 
     def batches(self, size: int, resize_mode: str, max_pixels: int) -> Iterator[Batch]:
@@ -46,11 +47,12 @@ class Source:
         return from_dataset(self.dataset, self.numbers)
 
 
-def open_source(photos: Path, split: str = "all") -> Source:
+def open_source(photos: Path | str, split: str = "all") -> Source:
     """Look at `photos`: a DATASET when it holds dataset.json, else a folder of photo files."""
-    if (photos / "dataset.json").is_file():
+    if is_dataset(photos) or "://" in str(photos):
         dataset = Dataset(photos)
-        return Source(photos, [], dataset, dataset.split(split))
+        return Source(Path(dataset.folder), [], dataset, dataset.split(split))
+    photos = Path(photos)
     if not photos.is_dir():
         raise LiftError(f"there is no folder {photos}", "give a folder of photos or a DATASET")
     files = list_photos(photos)

@@ -30,8 +30,8 @@ class IndexConfig:
 
     run: Positional[Path]
     """folder of a trained model, made by `lift train`"""
-    photos: Positional[Path]
-    """folder of photos at any depth, or a DATASET folder"""
+    photos: Positional[str | Path]
+    """folder of photos at any depth, or a DATASET (folder, or URL of one in shards)"""
     out: Path
     """where to write the INDEX folder"""
     split: Literal["all", "train", "val", "test"] = "all"

@@ -58,6 +58,9 @@ class IngestConfig:
     """Take train photos out that are near-duplicates of val or test photos."""
     limit: int | None = None
     """Use only the first so many photos, for a trial."""
+    layout: Literal["pixels", "in-place"] = "pixels"
+    """pixels: photos are stored once, decoded, at --size. in-place (tar): the shards stay where they are and are read
+    from there, whenever a photo is needed; nothing is copied."""
     name: str | None = None
     """Name of the DATASET; the source's name when not given."""
     workers: int = 0

@@ -26,7 +26,7 @@ def show_counts(dataset: Dataset, report: dict[str, Any]) -> None:
     for line in leakage_lines(leakage):
         say(line)
     if counts["set_aside"]:
-        say(f"files, reasons and remedies: {dataset.folder / 'report.md'}")
+        say(f"files, reasons and remedies: {dataset.place}/report.md")
     say(f"DATASET {dataset.folder} (id {dataset.id})")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 from lift.artefact import already_done, new_folder
 from lift.console import progress_bar, say
 from lift.data import BadImage, Dataset, DatasetWriter, Row
+from lift.data.packing import PhotoPlace, ShardsInPlace
+from lift.data.writing import PhotoStore
 from lift.errors import LiftError
 from lift.ingest.config import IngestConfig
 from lift.ingest.duplicates import near_duplicate_groups
@@ -23,6 +26,7 @@ from lift.ingest.readers import READERS
 from lift.ingest.reporting import show_counts, write_readable
 from lift.ingest.source import Source, open_source
 from lift.ingest.splits import EXAMPLES, choose_splits, shared_texts, straddling
+from lift.ingest.tars import PhotoInTar
 
 
 @dataclass
@@ -30,6 +34,7 @@ class Kept:
     """The photos that can be used, row by row; their pixels wait in a file of their own."""
 
     items: list[Item] = field(default_factory=list)
+    sha256: list[bytes] = field(default_factory=list)
     dhash: list[int] = field(default_factory=list)
     phash: list[int] = field(default_factory=list)
     thumbs: list[np.ndarray] = field(default_factory=list)
@@ -42,6 +47,11 @@ def ingest(config: IngestConfig) -> Dataset:
     config.check()
     _refuse_made(config.source)
     source = open_source(config)
+    if config.layout == "in-place" and source.kind != "tar":
+        raise LiftError(
+            f"--layout in-place reads .tar shards where they lie, and {config.source} is no folder of them",
+            "leave --layout away, and put the finished DATASET into shards with `lift shard`",
+        )
     request = _request(config, source)
     if already_done(config.out, "dataset", request, config.overwrite):
         say(f"{config.out}: already done")
@@ -52,14 +62,20 @@ def ingest(config: IngestConfig) -> Dataset:
         raise _nothing_left(asides, source)
     with new_folder(config.out) as folder:
         waiting = folder / "pixels.waiting"
-        with waiting.open("wb") as file:
+        in_place = config.layout == "in-place"
+        with (Path(os.devnull) if in_place else waiting).open("wb") as file:
             kept = decode_items(items, config, asides, file)
         if not kept.items:
             raise _nothing_left(asides, source)
-        pixels = np.memmap(waiting, np.uint8, "r", shape=(len(kept.items), config.size, config.size, 3))
-        report = _write(folder, pixels, kept, source, config, request, asides)
-        del pixels
-        waiting.unlink()
+        if in_place:
+            store = ShardsInPlace(folder, source.root, max_pixels=config.max_pixels)
+            report = _write(folder, places_of(kept), store, kept, source, config, request, asides)
+        else:
+            shape = (len(kept.items), config.size, config.size, 3)
+            pixels = np.memmap(waiting, np.uint8, "r", shape=shape)
+            report = _write(folder, pixels, None, kept, source, config, request, asides)
+            del pixels
+            waiting.unlink()
     dataset = Dataset(config.out)
     show_counts(dataset, report)
     return dataset
@@ -67,9 +83,10 @@ def ingest(config: IngestConfig) -> Dataset:
 
 def _refuse_made(source: Path) -> None:
     """Raise LiftError for a folder that lift made: its own files would be taken for tables of captions."""
-    marks = {"DATASET": ("dataset.json", "pixels.npy"), "STORE": ("store.json", "commits")}
-    marks |= {"RUN": ("run.json", "checkpoint"), "INDEX": ("index.json", "vectors.npy")}
-    for kind, names in marks.items():
+    marks = [("DATASET", ("dataset.json", name)) for name in ("pixels.npy", "members.npy")]
+    marks += [("STORE", ("store.json", "commits")), ("RUN", ("run.json", "checkpoint"))]
+    marks += [("INDEX", ("index.json", "vectors.npy"))]
+    for kind, names in marks:
         if all((source / name).exists() for name in names):
             raise LiftError(
                 f"{source} is a folder that lift made ({kind}), not photos of yours",
@@ -104,6 +121,7 @@ def decode_items(items: Sequence[Item], config: IngestConfig, asides: Asides, pi
                 _join_copy(kept, first, item, asides)
                 continue
             kept.items.append(item)
+            kept.sha256.append(photo.sha256)
             kept.dhash.append(photo.dhash)
             kept.phash.append(photo.phash)
             kept.thumbs.append(photo.thumb)
@@ -120,9 +138,19 @@ def _join_copy(kept: Kept, first: int, item: Item, asides: Asides) -> None:
     asides.add(item.key, f"exact copy of: {original.key}", "nothing: its texts were added to the first")
 
 
+def places_of(kept: Kept) -> list[PhotoPlace]:
+    """Where the photos lie in the source's own shards."""
+    places = []
+    for item, sha256 in zip(kept.items, kept.sha256, strict=True):
+        assert isinstance(item.photo, PhotoInTar)
+        places.append(PhotoPlace(item.photo.path, item.photo.offset, item.photo.size, sha256))
+    return places
+
+
 def _write(
     folder: Path,
-    pixels: np.ndarray,
+    photos: np.ndarray | list[PhotoPlace],
+    store: PhotoStore | None,
     kept: Kept,
     source: Source,
     config: IngestConfig,
@@ -151,9 +179,10 @@ def _write(
     leakage = _leakage(rows, leaks, groups, kept, dropped, by_key)
     place = config.source.resolve()
     name = config.name or (place.name if place.is_dir() else place.stem)
-    writer = DatasetWriter(folder, name=name, image_size=config.size, resize_mode=config.resize_mode)
+    size, mode = config.size, config.resize_mode
+    writer = DatasetWriter(folder, name=name, image_size=size, resize_mode=mode, photos=store)
     for row in numbers:
-        writer.add(np.asarray(pixels[row]), rows[row])
+        writer.add(photos[row], rows[row])
     for pair in read_pairs(source, config, by_key, kept.same_as, asides):
         writer.add_pair(pair)
     report = {
@@ -212,6 +241,8 @@ def _request(config: IngestConfig, source: Source) -> dict[str, Any]:
     """What makes the DATASET: the options that change it and the state of the source's files."""
     skipped = ("source", "out", "workers", "overwrite", "pairs", "table")
     request = {name: value for name, value in asdict(config).items() if name not in skipped}
+    if config.layout == "pixels":  # what was made before there were others stays what it is
+        request.pop("layout")
     request["text_columns"] = list(config.text_columns)
     outside = [Path(config.table)] if config.table and Path(config.table).is_file() else []
     request |= {"table": config.table, "pairs": [path.name for path in config.pairs]}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lift.artefact import read_manifest
+from lift.data import is_dataset
 from lift.errors import LiftError
 
 
@@ -129,13 +130,13 @@ class Run:
         return bool(weights and measured) and not str(weights).startswith(measured)
 
     @property
-    def images_folder(self) -> Path | None:
-        """The DATASET the run was trained on, where it can still be found on this machine."""
+    def images_folder(self) -> Path | str | None:
+        """The DATASET (folder or URL) the run was trained on, where it can still be found on this machine."""
         named = (self.manifest.get("config") or {}).get("images")
         if not named:
             return None
-        places = (Path(named), self.folder.parent / Path(named).name)
-        return next((place for place in places if (place / "dataset.json").is_file()), None)
+        places = (named, self.folder.parent / Path(named).name)
+        return next((place for place in places if is_dataset(place)), None)
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

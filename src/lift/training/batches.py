@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import json
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -11,12 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lift.data import Dataset
-from lift.data.sampling import TextTable, random_crop
+from lift.console import note
+from lift.data import BadImage, Dataset, ShardPixels
+from lift.data.sampling import TextTable, random_crop, shard_groups, windowed_order
+from lift.errors import LiftError
 from lift.training.captions import Epochs, Runs
 from lift.training.config import TrainConfig
 from lift.training.features import Features
 from lift.training.negatives import NegativeTable
+
+UNREADABLE = "unreadable.jsonl"  # in the RUN: photos of shards that others had to stand in for
+IN_A_ROW, SHARE, FEW = (
+    16,
+    0.01,
+    10,
+)  # unreadable photos that end a run: neighbours; a share of all, but a few at least
 
 
 class Batch(NamedTuple):
@@ -30,51 +40,186 @@ class Batch(NamedTuple):
     images: Tensor
     texts: np.ndarray
     negatives: np.ndarray | None = None
+    agreed: bool = True  # whether all processes know the same texts: each finds its own unreadable photos
 
 
-def batch_maker(
-    dataset: Dataset,
-    numbers: np.ndarray,
-    table: TextTable,
-    config: TrainConfig,
-    features: Features | None = None,
-    negatives: NegativeTable | None = None,
-    runs: Runs | None = None,
-    mine: slice | None = None,
-) -> Callable[[int], Batch]:
+class Wanted(NamedTuple):
+    """The rows (b,) that a step needs, and the shards that will be needed soon: all that a worker is told."""
+
+    step: int
+    rows: np.ndarray
+    shards: tuple[int, ...]
+
+
+class Seen(NamedTuple):
+    """What a worker gives back: images, the rows they show, and the photos that could not be read, with the reason."""
+
+    step: int
+    images: Tensor
+    rows: np.ndarray
+    unreadable: tuple[tuple[str, str], ...]
+
+
+class Epoch(NamedTuple):
+    """The order of an epoch, text number and negatives of each row, the groups of shards and where each ends."""
+
+    order: np.ndarray
+    texts: np.ndarray
+    negatives: np.ndarray | None
+    groups: list[np.ndarray]
+    ends: np.ndarray
+
+
+class BatchMaker:
     """A pure function from the step to its batch: resuming needs no more than the number of the step.
 
-    With `features` a batch holds the frozen body's vectors (B, W) in place of crops. `runs`: sentences of the texts.
-    `mine`: rows of each batch that this process computes; the crops are those of the whole batch.
+    `wanted` and `complete` look into the tables of texts and stay in the process that trains; `look` reads and crops
+    photos, and may be called in any process.
     """
-    size = config.batch_size or 0
-    per_epoch = len(numbers) // size
-    epochs = Epochs(config, table, negatives, runs or [])
-    order: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {}
 
-    def make(step: int) -> Batch:
-        epoch, position = divmod(step, per_epoch)
-        if epoch not in order:
-            order.clear()
-            order[epoch] = epochs.make(epoch)
-        permutation, texts, own = order[epoch]
-        rows = permutation[position * size : (position + 1) * size]
-        false = None if own is None else own[rows]
-        photos = numbers[rows if mine is None else rows[mine]]
-        if features is not None:
-            return Batch(features.rows(photos).to(config.device), texts[rows], false)
+    def __init__(
+        self,
+        dataset: Dataset,
+        numbers: np.ndarray,
+        table: TextTable,
+        config: TrainConfig,
+        features: Features | None = None,
+        negatives: NegativeTable | None = None,
+        runs: Runs | None = None,
+        mine: slice | None = None,
+    ) -> None:
+        """`runs`: sentences of the texts. `mine`: make the images of these rows of each batch only, as in the whole."""
+        self.dataset, self.numbers, self.config = dataset, numbers, config
+        self.features, self.tables = features, Epochs(config, table, negatives, runs or [])
+        self.size = config.batch_size or 0
+        self.per_epoch = len(numbers) // self.size
+        self.mine = mine or slice(0, self.size)
+        self.unreadable: dict[str, str] = {}
+        self._epochs: OrderedDict[int, Epoch] = OrderedDict()
+        pixels = dataset.pixels
+        self._shards = pixels if isinstance(pixels, ShardPixels) and features is None else None
+        if self._shards is not None:
+            self._shard_of = np.ascontiguousarray(self._shards.members[:, 0])[numbers]
+            self._known = np.unique(self._shard_of)
+            check_cache(self._shards, config.shuffle_shards, self._known)
+            file = config.out / UNREADABLE
+            lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+            self.unreadable = {entry["key"]: entry["reason"] for entry in map(json.loads, lines)}
+
+    def __call__(self, step: int) -> Batch:
+        return self.complete(self.look(self.wanted(step)))
+
+    def wanted(self, step: int) -> Wanted:
+        """The rows of a step, and the shards of the group it reads and of the next one."""
+        number, position = divmod(step, self.per_epoch)
+        epoch = self.epoch(number)
+        start = position * self.size
+        rows = epoch.order[start : start + self.size][self.mine]
+        if not epoch.groups:
+            return Wanted(step, rows, ())
+        at = int(np.searchsorted(epoch.ends, start, "right"))
+        groups = epoch.groups[at : at + 2]
+        if len(groups) < 2:
+            groups = [*groups, shard_groups(self.config.seed, number + 1, self._known, self.window)[0]]
+        return Wanted(step, rows, tuple(int(shard) for group in groups for shard in group))
+
+    def look(self, wanted: Wanted) -> Seen:
+        """Read and crop the photos of a step; or look up their vectors (b, W) of a frozen body."""
+        if self.features is not None:
+            return Seen(wanted.step, self.features.rows(self.numbers[wanted.rows]), wanted.rows, ())
+        rows, unreadable = wanted.rows, []
+        if self._shards is None:
+            pixels = self.dataset.pixels[self.numbers[rows]]
+        else:
+            self._shards.prefetch(wanted.shards)
+            rows = rows.copy()
+            pixels = np.empty((len(rows), *self._shards.shape[1:]), np.uint8)
+            for place in range(len(rows)):
+                rows[place], pixels[place], failed = self._readable(self._shards, int(rows[place]))
+                unreadable += failed
         images = random_crop(
-            torch.from_numpy(dataset.pixels[photos]),
-            config.seed,
-            step,
-            scale=(config.min_crop or 1.0, 1.0),
-            flip=config.flip,
-            rows=mine,
-            total=size,
+            torch.from_numpy(pixels),
+            self.config.seed,
+            wanted.step,
+            scale=(self.config.min_crop or 1.0, 1.0),
+            flip=self.config.flip,
+            first=self.mine.start,
+            total=self.size,
         )
-        return Batch(images.to(config.device), texts[rows], false)
+        return Seen(wanted.step, images, rows, tuple(unreadable))
 
-    return make
+    def complete(self, seen: Seen) -> Batch:
+        """The batch with its texts, on the device; photos that could not be read are counted and told."""
+        for key, reason in seen.unreadable:
+            self._tell(key, reason)
+        number, position = divmod(seen.step, self.per_epoch)
+        epoch = self.epoch(number)
+        rows = epoch.order[position * self.size : (position + 1) * self.size].copy()
+        rows[self.mine] = seen.rows  # what stands in for unreadable photos brings its own text
+        images = seen.images.to(self.config.device, non_blocking=seen.images.is_pinned())
+        false = None if epoch.negatives is None else epoch.negatives[rows]
+        return Batch(images, epoch.texts[rows], false, agreed=self._shards is None)
+
+    @property
+    def window(self) -> int:
+        """Shards whose photos are mixed."""
+        return self.config.shuffle_shards
+
+    def epoch(self, number: int) -> Epoch:
+        """The tables of an epoch; two are kept, since batches are made ahead."""
+        if number not in self._epochs:
+            order, texts, own = self.tables.make(number)
+            groups: list[np.ndarray] = []
+            ends = np.empty(0)
+            if self._shards is not None:
+                order, groups, ends = windowed_order(self.config.seed, number, self._shard_of, self.window)
+            self._epochs[number] = Epoch(order, texts, own, groups, ends)
+            if len(self._epochs) > 2:
+                self._epochs.popitem(last=False)
+        return self._epochs[number]
+
+    def _readable(self, shards: ShardPixels, row: int) -> tuple[int, np.ndarray, list[tuple[str, str]]]:
+        """The row itself, or the next training photo that can be read, its pixels, and those that could not."""
+        failed: list[tuple[str, str]] = []
+        while True:
+            number = int(self.numbers[row])
+            try:
+                return row, shards.read(number), failed
+            except BadImage as error:
+                failed.append((self.dataset.rows[number].key, error.reason))
+                if len(failed) >= min(IN_A_ROW, len(self.numbers)):
+                    raise shards.unreadable(number, error) from error
+            row = (row + 1) % len(self.numbers)
+
+    def _tell(self, key: str, reason: str) -> None:
+        if key in self.unreadable:
+            return
+        self.unreadable[key] = reason
+        note(f"photo {key} cannot be read ({reason}): another stands in for it")
+        with (self.config.out / UNREADABLE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "reason": reason}, ensure_ascii=False) + "\n")
+        if len(self.unreadable) > max(FEW, SHARE * len(self.numbers)):
+            raise LiftError(
+                f"{len(self.unreadable):,} of {len(self.numbers):,} training photos cannot be read any more",
+                f"see {self.config.out / UNREADABLE}, bring the shards back from a copy, and run the command again",
+            )
+
+
+batch_maker = BatchMaker
+
+
+def check_cache(pixels: ShardPixels, window: int, shards: np.ndarray) -> None:
+    """LiftError when the cache cannot hold the shards that are mixed and those fetched ahead."""
+    if not pixels.remote:
+        return
+    sizes = sorted((pixels.shards[number].bytes for number in shards), reverse=True)
+    needed = sum(sizes[: 2 * window + 1])
+    if needed > pixels.cache.most_bytes:
+        raise LiftError(
+            f"{min(window, len(sizes))} shards being mixed and as many fetched ahead take {needed / 1e9:.3f} GB, "
+            f"more than the cache of {pixels.cache.most_bytes / 1e9:.3f} GB",
+            f"give --cache-gb {needed / 1e9 + 0.001:.3f} or more, or a smaller --shuffle-shards",
+        )
 
 
 def ahead(make: Callable[[int], Batch], steps: range, device: str) -> Iterator[Batch]:

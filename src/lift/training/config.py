@@ -15,8 +15,8 @@ class TrainConfig:
     the final weights are the same bytes as of an undisturbed run.
     """
 
-    images: Path
-    """The DATASET folder."""
+    images: str | Path
+    """The DATASET: a folder, or the fsspec URL of one in shards."""
     texts: str | Path
     """The STORE, a folder or fsspec URL, with the vectors of its texts (with --method clip only the dimension is
     taken from it, with lit and words nothing)."""
@@ -108,6 +108,16 @@ class TrainConfig:
     """Steps between two savings, instead of the time above."""
     seed: int = 0
     """Decides the initial weights, the order of the photos, the captions and the crops."""
+    workers: int | None = None
+    """Processes that make batches ahead; 0: the training process makes them. Default: 0 on a CPU, on a GPU one per core
+    up to 8. The result is the same for any number."""
+    shuffle_shards: int = 16
+    """DATASET in shards: photos are mixed among so many shards at a time, and the shards among all."""
+    cache: Path | None = None
+    """DATASET in shards on object storage: folder for copies of shards, to share between processes and runs (default:
+    ~/.cache/lift/shards, or $LIFT_CACHE/shards)."""
+    cache_gb: float = 20.0
+    """Size of that folder, in GB (1e9 bytes); the copies that were not used for longest go first."""
     device: str = "cpu"
     """Where to train: cpu, cuda, cuda:1, mps."""
     parallel: Literal["none", "ddp", "fsdp"] = "none"

@@ -20,6 +20,7 @@ from lift.data import Dataset
 from lift.image import ImageEncoder, merge_lora
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, Scalars
+from lift.training.batches import UNREADABLE
 from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
 from lift.training.plots import plot_log
@@ -96,7 +97,8 @@ def finish(
     plot_log(config.out / "log.jsonl", config.out / "loss.png", title=config.name or "")
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
     fields = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in asdict(config).items()}
-    fields["texts"] = store.place.url
+    fields |= {"images": dataset.address, "texts": store.place.url}
+    lost = config.out / UNREADABLE
     manifest = {
         "format": 1,
         "name": config.name,
@@ -114,6 +116,7 @@ def finish(
         "cost": {**cost, "offline_text": text_pass(store) if config.method == "lift" else None},
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
+        **({"unreadable_photos": len(lost.read_text("utf-8").splitlines())} if lost.is_file() else {}),
         "versions": versions(),
         "machine": {**machine(), "processes": processes},
     }

@@ -54,6 +54,9 @@ class Gradients:
 
         `batch` holds the crops of this process's rows, and the texts and negatives of all.
         """
+        if not batch.agreed:
+            false = None if batch.negatives is None else self.ranks.rows_of_all(batch.negatives)
+            batch = batch._replace(texts=self.ranks.rows_of_all(batch.texts), negatives=false)
         mine = batch.texts[self.ranks.rows(len(batch.texts))]
         parts = [
             Part(images, texts)

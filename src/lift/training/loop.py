@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lift.console import note, progress_bar, say
-from lift.data import Dataset
+from lift.data import Dataset, ShardCache, ShardPixels
 from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
@@ -21,7 +21,7 @@ from lift.negatives import texts_of
 from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
 from lift.training.arms import LiftArm, build, new_scalars
-from lift.training.batches import ahead, batch_maker
+from lift.training.batches import batch_maker
 from lift.training.captions import Runs, check_sentences, find_sentences
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
@@ -39,6 +39,7 @@ from lift.training.sharding import Placement
 from lift.training.state import load_state, open_run, save_state
 from lift.training.towers import check_tower
 from lift.training.validation import seen_photos, validate, validation_photos
+from lift.training.workers import made_ahead
 
 LOG_EVERY = 10
 
@@ -52,7 +53,8 @@ def train(config: TrainConfig) -> Model:
     if config.compile:
         check_compiler(config.device)
     with join(config) as (config, ranks):
-        dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
+        dataset = Dataset(config.images, cache=ShardCache(config.cache, config.cache_gb))
+        store = EmbeddingStore(config.texts)
         photos = training_photos(dataset, config).tolist()
         found = find_hard_negatives(config, dataset, photos)
         runs = find_sentences(config, dataset, photos)
@@ -110,6 +112,11 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
         raise LiftError(
             "--long-share mixes short and long captions, and no training photo has both",
             "leave --long-share away",
+        )
+    if config.batches != "random" and isinstance(dataset.pixels, ShardPixels):
+        raise LiftError(
+            f"--batches {config.batches} would jump between the shards of {dataset.address} at every photo",
+            "leave --batches away, or train on a DATASET folder that `lift ingest` made",
         )
     check_tower(config, dataset.image_size, store.dim)
     if config.method == "lift":
@@ -174,11 +181,14 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
 
     seconds, flops = facts["seconds"], facts["flops"]
     latest: dict[str, float] = facts.get("validation", {})
-    lines = journal(config.out, first, silent=not ranks.first)
-    with progress_bar(f"training {config.name}", steps, done=first) as bar, lines as write:
+    remaining = range(first, steps)
+    lines, batches = (
+        journal(config.out, first, silent=not ranks.first),
+        made_ahead(make_batch, remaining, config),
+    )
+    with batches as coming, progress_bar(f"training {config.name}", steps, done=first) as bar, lines as write:
         saved_at = began = time.perf_counter()
-        remaining = range(first, steps)
-        for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
+        for step, batch in zip(remaining, coming, strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["lr_scale"]

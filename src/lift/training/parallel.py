@@ -108,6 +108,15 @@ class Ranks:
             torch.distributed.all_reduce(value)
         return value
 
+    def rows_of_all(self, known: np.ndarray) -> np.ndarray:
+        """Integers (total, …) of a batch, each row as the process that computes it knows it."""
+        if self.count == 1:
+            return known
+        rows = self.rows(len(known))
+        mine = torch.zeros(known.shape, dtype=torch.int64, device=self.device)
+        mine[rows] = torch.from_numpy(known[rows]).to(self.device)
+        return self.total(mine).cpu().numpy()
+
     def gather(self, mine: Tensor, total: int) -> Tensor:
         """The rows (total, D) of all processes in the order of the batch; the gradient flows back to one's own.
 

@@ -25,6 +25,7 @@ USUAL: dict[str, Any] = {
     "sentence_share": 0.0,
     "sentences": 1,
     "batches": "random",
+    "shuffle_shards": 16,
 }
 
 
@@ -56,6 +57,9 @@ def request_of(
         "accumulate",
         "checkpointing",
         "compile",
+        "workers",
+        "cache",
+        "cache_gb",
     ):
         fields.pop(name)
     if (weights := tower_weights(config)) is not None:

@@ -15,6 +15,7 @@ from lift.negatives import HARD_KINDS, check_kinds
 from lift.training.config import TrainConfig
 from lift.training.presets import PRESETS
 from lift.training.towers import run_named, tower_shape, tower_weights
+from lift.training.workers import default_workers
 
 LEAST = {
     "epochs": 1,
@@ -29,6 +30,8 @@ LEAST = {
     "sentences": 1,
     "accumulate": 1,
     "seed": 0,
+    "workers": 0,
+    "shuffle_shards": 1,
 }
 
 
@@ -38,14 +41,15 @@ def resolve(config: TrainConfig) -> TrainConfig:
         raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
     cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
-    config = replace(config, **missing, name=config.name or config.out.resolve().name)
+    workers = default_workers(config.device) if config.workers is None else config.workers
+    config = replace(config, **missing, name=config.name or config.out.resolve().name, workers=workers)
     config = resolve_captions(resolve_negatives(resolve_encoder(resolve_method(config), cropped)))
     shape = tower_shape(config)
     for field, least in LEAST.items():
         value = getattr(config, field)
         if value is not None and value < least:
             raise LiftError(f"--{field.replace('_', '-')} is {value}", f"give at least {least}")
-    for field in ("lr", "grad_clip", "checkpoint_minutes"):
+    for field in ("lr", "grad_clip", "checkpoint_minutes", "cache_gb"):
         if not 0 < getattr(config, field) < math.inf:
             raise LiftError(f"--{field.replace('_', '-')} is {getattr(config, field)}", "give more than 0")
     if config.text_width is not None and config.text_width % 64:
