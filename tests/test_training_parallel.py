@@ -83,8 +83,7 @@ def test_a_run_goes_on_with_any_number_of_processes(met: list[dict[str, Any]]) -
     """Begun by two copies, stopped, gone on by three shards, stopped, ended by one process."""
     folder = met[0]["folder"]
     assert met[2]["straight"] == met[0]["1 processes"] == "done"
-    # Ten steps of AdamW at a learning rate of 1e-3: what differs in the last digit has grown, but not far.
-    assert furthest(folder / "run", folder / "straight") < 2e-4
+    assert furthest(folder / "run", folder / "straight") < 2e-5
     manifest = json.loads((folder / "run" / "run.json").read_text())
     assert manifest["steps"] == 10 and manifest["machine"]["processes"] == 1
 
@@ -215,10 +214,18 @@ def test_what_many_processes_cannot_do_is_named(config: TrainConfig, monkeypatch
 
 
 def test_compiled_blocks(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = resolve(config)
-    if shutil.which("g++") is not None:
-        compiled = gradients_of(replace(plain, compile=True), Ranks())
-        assert 0 < apart(compiled, gradients_of(plain, Ranks())) < CLOSE
+    plain, real = resolve(config), torch.compile
+    compiled: list[object] = []
+
+    def traced(function: Any) -> Any:  # without the C++ compiler, which takes twenty seconds
+        compiled.append(function)
+        return real(function, backend="eager")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "compile", traced)
+        found = gradients_of(replace(plain, compile=True, checkpointing=True), Ranks())
+    assert len(compiled) == 4  # the blocks of vit-nano
+    assert apart(found, gradients_of(plain, Ranks())) < CLOSE
 
     def broken(*arguments: object) -> None:
         raise RuntimeError("no C++ compiler\nwas found")
