@@ -16,11 +16,11 @@ import torch
 from lift.data import Dataset
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
-from lift.losses import LOSSES, with_cosine
+from lift.losses import LOSSES, with_cosine, with_own
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, loop, train
-from lift.training.arms import Arm, ClipArm, LiftArm, new_encoder, new_scalars
+from lift.training.arms import LiftArm, build, new_scalars
 from lift.training.batches import Batch, batch_maker
 from lift.training.features import keep_features
 from lift.training.gradients import Gradients
@@ -36,8 +36,10 @@ CASES: dict[str, dict[str, Any]] = {
     "contrastive": {},
     "sigmoid": {"loss": "sigmoid"},
     "cosine": {"loss": "cosine"},
-    "hard negatives": {**HARD, "cosine_weight": 0.5},
+    "hard negatives": {**HARD, "cosine_weight": 0.5, "hard_weight": 0.5},
     "clip": {"method": "clip", "context": 32},
+    "words": {"method": "words"},
+    "locked tower": {"method": "lit", "image_encoder": "tower"},  # a RUN in the folder of the test
     "low-rank": {"tune": "lora:2"},
     "last block": {"tune": "last:1"},
     "kept features": {"tune": "head", "min_crop": 1.0},
@@ -59,17 +61,13 @@ def trial(
     numbers = loop.training_photos(dataset, config)
     rows = [dataset.rows[n] for n in numbers]
     torch.manual_seed(0)
-    encoder = new_encoder(config, dataset.image_size, store.dim)
-    kept = keep_features(encoder, dataset, numbers, config)
     found = find_hard_negatives(config, dataset, numbers.tolist())
-    arm: Arm
-    negatives = None
-    if config.method == "clip":
-        arm = ClipArm(rows, config, dim=store.dim, depth=encoder.shape.depth)
-    else:
-        arm = LiftArm(store, rows, config.device, texts_of(found))
-        negatives = NegativeTable(config, rows, arm, found) if found else None
-    loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
+    encoder, arm = build(config, dataset.image_size, rows, store, texts_of(found))
+    kept = keep_features(encoder, dataset, numbers, config)
+    negatives = NegativeTable(config, rows, arm, found) if found and isinstance(arm, LiftArm) else None
+    loss = with_own(
+        with_cosine(LOSSES[config.loss], config.cosine_weight), config.hard_weight, config.hard_negatives
+    )
     scalars = new_scalars(loss)
     modules = {"image": encoder, "scalars": scalars}
     if arm.tower is not None:
@@ -79,7 +77,7 @@ def trial(
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     table = TextTable(rows, arm.number_of)
     mine = ranks.rows(config.batch_size)
-    batch = batch_maker(dataset, numbers, table, config, kept, negatives, mine)(1)
+    batch = batch_maker(dataset, numbers, table, config, kept, negatives, None, mine)(1)
 
     def read() -> dict[str, torch.Tensor]:
         norm = placement.clip(parameters, 1e9)  # large: only the norm is wanted
@@ -169,6 +167,8 @@ def compare_gradients(config: TrainConfig, number: int, found: dict[str, Any]) -
     config = replace(config, batch_size=BATCH, precision="fp32", min_crop=0.9, flip=True)
     with join(resolve(replace(config, parallel="ddp"))) as (_, ranks):
         for case, options in CASES.items():
+            if "image_encoder" in options:
+                options = {**options, "image_encoder": str(config.out / options["image_encoder"])}
             one = resolve(replace(config, **options, out=config.out / f"own-{number}"))
             alone = gradients_of(one, Ranks())
             for way, how in WAYS.items():

@@ -52,10 +52,11 @@ def config(tiny_dataset: Path, hard_store: Path, tmp_path: Path) -> TrainConfig:
 
 @pytest.fixture(scope="module")
 def met(
-    tiny_dataset: Path, hard_store: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny_dataset: Path, hard_store: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
     """What each of three real processes found."""
     folder = tmp_path_factory.mktemp("met")
+    (folder / "tower").symlink_to(tiny_run)
     torch.multiprocessing.spawn(main, (folder, tiny_dataset, hard_store, free_ports(8)), nprocs=3)
     found = [json.loads((folder / f"found-{number}.json").read_text()) for number in range(3)]
     return [{**each, "folder": folder} for each in found]
