@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,15 @@ from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
 from lift.training.plots import plot_log
 from lift.training.state import forget_progress
+from lift.training.trackers import Trackers
 
 
-def write_entry(log: Any, board: Any, entry: dict[str, Any]) -> None:
-    """One line of log.jsonl, and the same numbers for TensorBoard."""
+def write_entry(log: Any, trackers: Trackers, entry: dict[str, Any]) -> None:
+    """One line of log.jsonl, and the same numbers for the trackers. What is not finite is left out: JSON knows no nan."""
+    entry = {name: value for name, value in entry.items() if math.isfinite(value)}
     log.write(json.dumps(entry) + "\n")
     log.flush()
-    for name, value in entry.items():
-        if name != "step":
-            board.add_scalar(name if "/" in name else f"train/{name}", value, entry["step"])
+    trackers.log(entry)
 
 
 def backbone_of(encoder: ImageEncoder) -> dict[str, str] | None:
@@ -46,17 +47,19 @@ def finish(
     arm: Arm,
     dataset: Dataset,
     store: EmbeddingStore,
+    trackers: Trackers,
     *,
     steps: int,
     cost: dict[str, Any],
     validation: dict[str, float],
     samples: int | None = None,
     negatives: dict[str, Any] | None = None,
+    guard: dict[str, int] | None = None,
 ) -> None:
     """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN.
 
     Low-rank additions are merged into the weights. `samples`: photos seen, where not steps times batch size.
-    negatives: what run.json tells of hard negatives and neighbours.
+    negatives: what run.json tells of hard negatives and neighbours. guard: how many steps it found strange, or skipped.
     """
     encoder, scalars = modules["image"], modules["scalars"]
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
@@ -97,9 +100,12 @@ def finish(
         "cost": {**cost, "offline_text": text_pass(store) if config.method == "lift" else None},
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
+        **({"weights": f"moving average, decay {config.ema}"} if config.ema is not None else {}),
+        **({"guard": guard} if guard is not None else {}),
         "versions": versions(),
         "machine": machine(),
     }
+    trackers.end(manifest, config.out / "loss.png")
     write_json(config.out / "run.json", manifest)
     forget_progress(config.out)
     tell(config, manifest)

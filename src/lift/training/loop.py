@@ -21,17 +21,20 @@ from lift.model import Model
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, ClipArm, LiftArm, Scalars, new_encoder
+from lift.training.averaging import Average
 from lift.training.batches import ahead, batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
+from lift.training.guard import Guard, photos_of
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives, gather
-from lift.training.optimisation import autocast, diverged, learning_rate, make_optimiser
+from lift.training.optimisation import autocast, learning_rate, make_optimiser
 from lift.training.request import request_of
 from lift.training.resolving import resolve
 from lift.training.state import load_state, open_run, save_state, trim_log
+from lift.training.trackers import Trackers
 from lift.training.validation import seen_photos, validate, validation_photos
 
 LOG_EVERY = 10
@@ -141,8 +144,17 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     per_epoch = len(rows) // config.batch_size
     steps = per_epoch * config.epochs
     validate_at = {round(steps * (i + 1) / config.validations) for i in range(config.validations)}
-    facts = load_state(config.out, modules, optimiser) or {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
+    average = Average(modules, config.ema)
+    stateful = average.beside(modules)
+    facts = load_state(config.out, stateful, optimiser) or {
+        "step": 0,
+        "seconds": 0.0,
+        "flops": 0,
+        "memory": 0,
+    }
     first = facts["step"]
+    photos = photos_of(config, dataset, numbers, arm, negatives)
+    guard = Guard(config, photos, facts.get("guard"), first)
     if facts.get("threads", torch.get_num_threads()) != torch.get_num_threads():
         note(
             f"going on with {facts['threads']} threads, as before: another number would give other last digits"
@@ -153,14 +165,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     if first:
         note(f"going on at step {first} of {steps}")
 
-    from torch.utils.tensorboard import SummaryWriter  # five seconds of import, not before it is needed
-
-    board = SummaryWriter(str(config.out / "tensorboard"), purge_step=first + 1)
     log = (config.out / "log.jsonl").open("a", encoding="utf-8")
     seconds, flops = facts["seconds"], facts["flops"]
     saved_at = began = time.perf_counter()
     latest: dict[str, float] = facts.get("validation", {})
-    with progress_bar(f"training {config.name}", steps, done=first) as bar, log, board:
+    trackers = Trackers(config, first)
+    with progress_bar(f"training {config.name}", steps, done=first) as bar, log, trackers:
         remaining = range(first, steps)
         for step, batch in zip(remaining, ahead(make_batch, remaining, config.device), strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
@@ -177,11 +187,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             optimiser.zero_grad(set_to_none=True)
             value.backward()
             norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip)
-            if not torch.isfinite(norm):
-                raise diverged(step)
-            optimiser.step()
-            with torch.no_grad():
-                scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+            verdict = guard.judge(step + 1, value, norm, scale=scale, rate=rate)
+            if not verdict.skip:
+                optimiser.step()
+                with torch.no_grad():
+                    scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+                average.update()
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
             texts, at_hand = arm.computed(batch.texts), kept is not None
             flops += step_flops(
@@ -197,10 +208,10 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             began += time.perf_counter() - paused
 
             done = step + 1
-            entry: dict[str, Any] = {}
+            entry: dict[str, Any] = dict(verdict.entry)
             if done % LOG_EVERY == 0 or done == steps:
                 now = seconds + time.perf_counter() - began
-                entry = {
+                entry |= {
                     "loss": round(value.item(), 6),
                     "lr": rate,
                     "logit_scale": round(scalars.log_scale.exp().item(), 4),
@@ -210,11 +221,12 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                 }
             if done in validate_at:
                 paused = time.perf_counter()
-                latest = validate(encoder, arm, dataset, config, done, kept)
+                with average.applied():
+                    latest = validate(encoder, arm, dataset, config, done, kept)
                 entry |= latest
                 began += time.perf_counter() - paused  # the cost of a run is its training
             if entry:
-                write_entry(log, board, {"step": done, "epoch": round(done / per_epoch, 3), **entry})
+                write_entry(log, trackers, {"step": done, "epoch": round(done / per_epoch, 3), **entry})
             bar.advance(detail=f"loss {value.item():.3f}" if done % LOG_EVERY == 0 else None)
 
             due = time.perf_counter() - saved_at > 60 * config.checkpoint_minutes
@@ -227,12 +239,13 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                     "flops": flops,
                     "memory": peak_memory(config.device),
                 }
-                spent |= {"validation": latest, "threads": torch.get_num_threads()}
-                save_state(config.out, done, modules, optimiser, spent)
+                spent |= {"validation": latest, "threads": torch.get_num_threads(), "guard": guard.state}
+                save_state(config.out, done, stateful, optimiser, spent)
                 saved_at = time.perf_counter()
                 began += saved_at - paused
 
     seconds += time.perf_counter() - began
+    average.settle()
     before = [part for part in (kept, negatives) if part is not None]
     finish(
         config,
@@ -240,6 +253,7 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         arm,
         dataset,
         store,
+        trackers,
         steps=steps,
         cost={
             "seconds": round(seconds + sum(part.seconds for part in before), 2),
@@ -252,4 +266,5 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         },
         validation=latest,
         negatives=None if negatives is None else negatives.facts,
+        guard=guard.counts,
     )

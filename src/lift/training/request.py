@@ -21,6 +21,7 @@ USUAL: dict[str, Any] = {
     "neighbours": 0,
     "mask_similar": None,
     "long_share": None,
+    "ema": None,
 }
 
 
@@ -43,6 +44,11 @@ def request_of(
         "checkpoint_steps",
         "device",
         "features",
+        "on_spike",  # so that a run that a spike has stopped can go on with skip
+        "tracker",
+        "tracker_uri",
+        "dry_run",
+        "force",
     ):
         fields.pop(name)
     shape = encoder_shape(config.image_encoder or "", config.image_pooling)

@@ -12,8 +12,11 @@ from lift.errors import LiftError
 from lift.image import HEADS, BackboneShape, check_tune, encoder_shape
 from lift.losses import LOSSES
 from lift.negatives import HARD_KINDS, check_kinds
+from lift.training.averaging import check_decay
 from lift.training.config import TrainConfig
 from lift.training.presets import PRESETS
+from lift.training.trackers import check_trackers
+from lift.training.unused import tell_unused
 
 LEAST = {
     "epochs": 1,
@@ -35,6 +38,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
         raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
     cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
+    check_trackers(config.tracker, config.tracker_uri)
+    check_decay(config.ema)
+    tell_unused(config)
     config = replace(config, **missing, name=config.name or config.out.resolve().name)
     if config.loss not in LOSSES:
         raise LiftError(f"there is no loss {config.loss!r}", f"known: {', '.join(LOSSES)}")
