@@ -23,8 +23,8 @@ class Average(nn.Module):
     """avg <- d avg + (1 - d) weight after every update, in float32, of learnt parameters only.
 
     The decay d warms up, min(decay, (1 + t) / (10 + t)) after t updates, so that the first weights are soon forgotten
-    (as in TensorFlow's ExponentialMovingAverage). Without a decay it holds and does nothing. Its tensors are buffers: it
-    is saved and loaded like any module.
+    (as in TensorFlow's ExponentialMovingAverage). Without a decay it holds and does nothing. Its tensors are
+    buffers: it is saved and loaded like any module.
     """
 
     updates: Tensor

@@ -26,7 +26,7 @@ from lift.training.trackers import Trackers
 
 
 def write_entry(log: Any, trackers: Trackers, entry: dict[str, Any]) -> None:
-    """One line of log.jsonl, and the same numbers for the trackers. What is not finite is left out: JSON knows no nan."""
+    """One line of log.jsonl, and the same numbers for the trackers. What is not finite is left out: not JSON."""
     entry = {name: value for name, value in entry.items() if math.isfinite(value)}
     log.write(json.dumps(entry) + "\n")
     log.flush()

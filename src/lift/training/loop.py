@@ -26,8 +26,10 @@ from lift.training.batches import ahead, batch_maker
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory, step_flops
+from lift.training.dry_run import rehearse
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
+from lift.training.fitting import check_start
 from lift.training.guard import Guard, photos_of
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives, gather
 from lift.training.optimisation import autocast, learning_rate, make_optimiser
@@ -40,14 +42,21 @@ from lift.training.validation import seen_photos, validate, validation_photos
 LOG_EVERY = 10
 
 
-def train(config: TrainConfig) -> Model:
-    """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model."""
+def train(config: TrainConfig) -> Model | None:
+    """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model.
+
+    LiftError when it would not fit into memory or on the disk. With dry_run only that is told, and nothing returned.
+    """
     config = resolve(config)
     dataset, store = Dataset(config.images), EmbeddingStore(config.texts)
     photos = training_photos(dataset, config).tolist()
     found = find_hard_negatives(config, dataset, photos)
     check_inputs(config, dataset, store)
     check_vectors_of(config, dataset, store, found)
+    if config.dry_run:
+        rehearse(config, dataset, store, np.array(photos), found)
+        return None
+    check_start(config, dataset, store, np.array(photos), texts_of(found))
     used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found)]
     vectors = store.digest(used) if config.method == "lift" else None
     request = request_of(config, dataset.id, store.fingerprint.digest, vectors, texts_of(found))
