@@ -1,8 +1,9 @@
 """The first 20 losses of each method, to be compared with stored ones.
 
-Everything that decides them is drawn by NumPy's generator and fixed: photos of noise and colour, text vectors by key, one
-thread, fp32. A change of learning rate, scale, order or crop moves them; another machine's last digits do not.
-Write the stored numbers again with `PYTHONPATH=src python tests/golden_losses.py`, and say in the commit why they moved.
+Everything that decides them is drawn by NumPy's generator and fixed: photos of noise and colour, text vectors by key,
+one thread, fp32. A change of learning rate, scale, order or crop moves them; another machine's last digits do not.
+Write the stored numbers again with `PYTHONPATH=src python tests/golden_losses.py`, and say in the commit why they
+moved.
 """
 
 from __future__ import annotations
