@@ -81,7 +81,7 @@ def test_a_spike_is_noted_once_and_a_lasting_change_becomes_normal(config: Train
     assert kept["logit_scale"] == 14.0 and kept["learning_rate"] == 0.1 and kept["done"] == "note"
     assert "the gradient norm is 30, 25 times its recent median 1.2" in kept["reason"]
     spikes = sum(bool(judged(watch, step, 4.1, 30.0).entry) for step in range(42, 142))
-    assert 40 <= spikes <= 60
+    assert 35 <= spikes <= 45  # until half of what is known is of the new kind
     assert not judged(watch, 200, 4.1, 30.0).entry
 
 

@@ -24,7 +24,8 @@ from lift.training.validation import seen_photos
 FLOAT = 4
 GROWING = ("activations", "passing tensors", "allocator", "loss", "batch")  # parts that grow with the batch
 #: glibc does not give all that is freed back to the system: a step of vit-mini-conv (200 photos, fp32) takes 445 MB
-#: when every large tensor is mapped by itself, but 638 MB as it is; three other steps took 1.23 to 1.31 times their tensors.
+#: when every large tensor is mapped by itself, but 638 MB as it is; three other steps took 1.23 to 1.31 times their
+#: tensors.
 SLACK = 0.3
 
 Bytes = dict[str, int]  # by part

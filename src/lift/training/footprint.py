@@ -46,9 +46,12 @@ def saved_bytes(forward: Callable[[], Tensor], known: Sequence[Tensor]) -> list[
 def at_batch(measure: Callable[[int], list[int]], count: int) -> tuple[int, int]:
     """(all bytes, the largest tensor) that `measure(count)` would find, told from batches of 2 and 4.
 
-    Every tensor grows with the rows, or not at all.
+    Every tensor grows with the rows, or not at all. Where the two batches do not keep the same tensors, only their sums
+    are set side by side.
     """
     two, four = measure(2), measure(4)
+    if len(two) != len(four):
+        two, four = [sum(two)], [sum(four)]
     whole = [a + (b - a) * (count - 2) // 2 for a, b in zip(two, four, strict=True)]
     return sum(whole), max(whole, default=0)
 
