@@ -51,7 +51,8 @@ def at_batch(measure: Callable[[int], list[int]], count: int) -> tuple[int, int]
     """
     two, four = measure(2), measure(4)
     if len(two) != len(four):
-        two, four = [sum(two)], [sum(four)]
+        (total, _), largest = at_batch(lambda n: [sum(two if n == 2 else four)], count), max(four)
+        return total, largest * count // 4
     whole = [a + (b - a) * (count - 2) // 2 for a, b in zip(two, four, strict=True)]
     return sum(whole), max(whole, default=0)
 
@@ -108,6 +109,8 @@ def empty_encoder(config: TrainConfig, image_size: int, dim: int, device: str) -
         encoder = ImageEncoder(shape, image_size=image_size, dim=dim, head=config.head or "mlp")
         apply_tuning(encoder, config.tune or "full")
     encoder.to_empty(device=device)
+    for buffer in encoder.buffers():
+        buffer.zero_()  # some backbones look their positions up by a buffer of numbers
     return encoder
 
 
