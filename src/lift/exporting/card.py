@@ -173,6 +173,7 @@ def training(model: Model, manifest: dict[str, Any]) -> list[str]:
             f"{model.image_encoder.head_name}, trained: {config.get('tune')}"
         )
     rows |= {
+        **({"weights": manifest["weights"]} if "weights" in manifest else {}),
         "steps, samples seen": f"{manifest['steps']:,}, {manifest['samples_seen']:,}",
         "seed": str(config["seed"]),
         "time, floating-point operations": f"{cost['seconds']:.0f} s, {cost['flops_total']:.2e}",

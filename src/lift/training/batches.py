@@ -160,6 +160,19 @@ class BatchMaker:
         false = None if epoch.negatives is None else epoch.negatives[rows]
         return Batch(images, epoch.texts[rows], false, agreed=self._shards is None)
 
+    def listed(self, step: int) -> list[tuple[str, int, np.ndarray]]:
+        """Key, number of the text and numbers of the negatives of each photo of the whole batch, for a person."""
+        number, position = divmod(step, self.per_epoch)
+        epoch = self.epoch(number)
+        rows = epoch.order[position * self.size : (position + 1) * self.size]
+        none = np.empty(0, np.int64)
+        false = [none if epoch.negatives is None else epoch.negatives[row] for row in rows]
+        keys = [self.dataset.rows[number].key for number in self.numbers[rows]]
+        return [
+            (key, int(epoch.texts[row]), own[own >= 0])
+            for key, row, own in zip(keys, rows, false, strict=True)
+        ]
+
     @property
     def window(self) -> int:
         """Shards whose photos are mixed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from lift.training.cost import peak_memory, reset_peak_memory
 from lift.training.features import keep_features
 from lift.training.finish import finish, write_entry
 from lift.training.towers import new_encoder
+from lift.training.trackers import Trackers
 from lift.training.validation import seen_photos, validate
 
 HELD_SHARE, LEAST_PHOTOS = 0.1, 10
@@ -59,33 +61,23 @@ def solve(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -> None:
     scalars = Scalars(loss.initial_scale, loss.initial_bias, learns_scale=False, learns_bias=False)
     measured = validate(encoder, arm, dataset, config, 1, kept) if config.validations else {}
     (config.out / "log.jsonl").unlink(missing_ok=True)  # of a killed attempt
-    from torch.utils.tensorboard import SummaryWriter
-
-    with (
-        SummaryWriter(str(config.out / "tensorboard")) as board,
-        (config.out / "log.jsonl").open("w", encoding="utf-8") as log,
-    ):
-        write_entry(log, board, {"step": 1, "epoch": 1.0, "ridge_strength": chosen.strength, **measured})
     solving = 2 * len(numbers) * encoder.shape.width * (encoder.shape.width + store.dim)
     flops = kept.flops + solving
-    finish(
-        config,
-        {"image": encoder, "scalars": scalars},
-        arm,
-        dataset,
-        store,
-        steps=1,
-        samples=len(numbers),
-        cost={
-            "seconds": round(kept.seconds + seconds, 2),
-            "samples_per_second": round(len(numbers) / max(kept.seconds + seconds, 1e-9), 1),
-            "flops_per_sample": flops / len(numbers),
-            "flops_total": flops,
-            "frozen_features": kept.cost,
-            "peak_memory_bytes": peak_memory(config.device),
-        },
-        validation=measured,
-    )
+    cost = {
+        "seconds": round(kept.seconds + seconds, 2),
+        "samples_per_second": round(len(numbers) / max(kept.seconds + seconds, 1e-9), 1),
+        "flops_per_sample": flops / len(numbers),
+        "flops_total": flops,
+        "frozen_features": kept.cost,
+        "peak_memory_bytes": peak_memory(config.device),
+    }
+    modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
+    facts: dict[str, Any] = {"steps": 1, "samples": len(numbers), "cost": cost, "validation": measured}
+    with Trackers(config, 0) as trackers:
+        with (config.out / "log.jsonl").open("w", encoding="utf-8") as log:
+            entry = {"step": 1, "epoch": 1.0, "ridge_strength": chosen.strength, **measured}
+            write_entry(log, trackers, entry)
+        finish(config, modules, arm, dataset, store, trackers, **facts)
 
 
 def mean_vectors(store: EmbeddingStore, texts: list[list[str]]) -> np.ndarray:

@@ -106,6 +106,20 @@ class TrainConfig:
     """Time between two savings of the resume state."""
     checkpoint_steps: int | None = None
     """Steps between two savings, instead of the time above."""
+    ema: float | None = None
+    """Decay of a moving average of the learnt weights, for instance 0.999: what validation looks at, and the model that
+    the checkpoint holds."""
+    on_spike: Literal["stop", "skip", "note", "off"] = "note"
+    """When loss or gradient norm lie far above their recent median: stop, skip the step, note it, or do not look. What
+    is not finite stops the run, unless skip leaves it out. The photos of such a step are kept in the RUN (spikes/)."""
+    tracker: tuple[str, ...] = ("tensorboard",)
+    """Where the numbers of log.jsonl go as well: tensorboard, mlflow, wandb (several are possible), or none."""
+    tracker_uri: str | None = None
+    """mlflow: tracking server or database (default: the folder mlflow in the RUN)."""
+    dry_run: bool = False
+    """Make nothing: tell parameters, FLOPs, memory, time and disk, and refuse what does not fit."""
+    force: bool = False
+    """Begin even where the estimate says that memory or disk will not do."""
     seed: int = 0
     """Decides the initial weights, the order of the photos, the captions and the crops."""
     workers: int | None = None

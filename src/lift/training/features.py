@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +74,11 @@ def finished_shards(
     folder: Path, encoder: ImageEncoder, dataset: Dataset, numbers: np.ndarray, config: TrainConfig
 ) -> tuple[list[Path], float]:
     """The shards' files, computed where they lack, and the seconds that all of them took."""
-    keep_threads(folder / "threads.json")
     count = -(-len(numbers) // SHARD_ROWS)
     files = [folder / f"features-{number:05d}.npy" for number in range(count)]
     seconds = 0.0
-    with progress_bar("frozen backbone over all photos", len(numbers)) as bar:
+    bar_of = progress_bar("frozen backbone over all photos", len(numbers))
+    with kept_threads(folder / "threads.json"), bar_of as bar:
         for number, file in enumerate(files):
             part = numbers[number * SHARD_ROWS : (number + 1) * SHARD_ROWS]
             known = read_side(file)
@@ -102,16 +104,23 @@ def features_key(encoder: ImageEncoder, dataset: Dataset, numbers: np.ndarray, c
     return digest([total.hexdigest(), settings, dataset.id, photos, config.precision, kind])
 
 
-def keep_threads(file: Path) -> None:
-    """Go on with the number of threads that the first shards were computed with: it decides the last digits."""
+@contextmanager
+def kept_threads(file: Path) -> Iterator[None]:
+    """The number of threads that the first shards were computed with, which decides the last digits, inside the block.
+
+    The training that follows has its own again: the folder may have been made by another run.
+    """
     threads = torch.get_num_threads()
-    if file.is_file():
-        known = int(json.loads(file.read_text(encoding="utf-8"))["threads"])
-        if known != threads:
-            note(f"going on with {known} threads, as before: another number would give other last digits")
-            torch.set_num_threads(known)
-        return
-    write_json(file, {"threads": threads})
+    if not file.is_file():
+        write_json(file, {"threads": threads})
+    known = int(json.loads(file.read_text(encoding="utf-8"))["threads"])
+    if known != threads:
+        note(f"frozen backbone: {known} threads, as before; another number would give other last digits")
+        torch.set_num_threads(known)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def read_side(file: Path) -> dict[str, Any] | None:

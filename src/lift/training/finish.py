@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,38 +24,40 @@ from lift.training.arms import Arm, Scalars
 from lift.training.batches import UNREADABLE
 from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
+from lift.training.features import Features
+from lift.training.negatives import NegativeTable
 from lift.training.plots import plot_log
 from lift.training.state import forget_progress, trim_log
+from lift.training.trackers import Trackers
 
 Entry = dict[str, Any]
 
 
 @contextmanager
-def journal(out: Path, step: int, *, silent: bool = False) -> Iterator[Callable[[Entry], None]]:
-    """Yields what writes a line of log.jsonl, and the same numbers for TensorBoard; it goes on behind `step`.
+def journal(
+    config: TrainConfig, step: int, *, silent: bool = False
+) -> Iterator[tuple[Callable[[Entry], None], Trackers]]:
+    """Yields what writes a line of log.jsonl and the same numbers for the trackers, and those; goes on behind `step`.
 
     silent: for the processes that write no files.
     """
     if silent:
-        yield lambda entry: None
+        yield lambda entry: None, Trackers(replace(config, tracker=()), step)
         return
-    trim_log(out / "log.jsonl", step)
-    from torch.utils.tensorboard import SummaryWriter  # five seconds of import, not before it is needed
-
+    trim_log(config.out / "log.jsonl", step)
     with (
-        SummaryWriter(str(out / "tensorboard"), purge_step=step + 1) as board,
-        (out / "log.jsonl").open("a", encoding="utf-8") as log,
+        Trackers(config, step) as trackers,
+        (config.out / "log.jsonl").open("a", encoding="utf-8") as log,
     ):
-        yield partial(write_entry, log, board)
+        yield partial(write_entry, log, trackers), trackers
 
 
-def write_entry(log: Any, board: Any, entry: Entry) -> None:
-    """One line of log.jsonl, and the same numbers for TensorBoard."""
+def write_entry(log: Any, trackers: Trackers, entry: Entry) -> None:
+    """One line of log.jsonl, and the same numbers for the trackers. What is not finite is left out: not JSON."""
+    entry = {name: value for name, value in entry.items() if math.isfinite(value)}
     log.write(json.dumps(entry) + "\n")
     log.flush()
-    for name, value in entry.items():
-        if name != "step":
-            board.add_scalar(name if "/" in name else f"train/{name}", value, entry["step"])
+    trackers.log(entry)
 
 
 def finish(
@@ -63,6 +66,7 @@ def finish(
     arm: Arm,
     dataset: Dataset,
     store: EmbeddingStore,
+    trackers: Trackers,
     *,
     steps: int,
     cost: dict[str, Any],
@@ -70,11 +74,12 @@ def finish(
     samples: int | None = None,
     negatives: dict[str, Any] | None = None,
     processes: int = 1,
+    guard: dict[str, int] | None = None,
 ) -> None:
     """Write the checkpoint, the loss plot and, last, run.json: only then the folder is a RUN.
 
     Low-rank additions are merged into the weights. `samples`: photos seen, where not steps times batch size.
-    negatives: what run.json tells of hard negatives and neighbours.
+    negatives: what run.json tells of hard negatives and neighbours. guard: how many steps it found strange, or skipped.
     """
     encoder, scalars = modules["image"], modules["scalars"]
     assert isinstance(encoder, ImageEncoder) and isinstance(scalars, Scalars)
@@ -117,9 +122,12 @@ def finish(
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
         **({"unreadable_photos": len(lost.read_text("utf-8").splitlines())} if lost.is_file() else {}),
+        **({"weights": f"moving average, decay {config.ema}"} if config.ema is not None else {}),
+        **({"guard": guard} if guard is not None else {}),
         "versions": versions(),
         "machine": {**machine(), "processes": processes},
     }
+    trackers.end(manifest, config.out / "loss.png")
     write_json(config.out / "run.json", manifest)
     forget_progress(config.out)
     tell(config, manifest)
@@ -139,3 +147,24 @@ def tell(config: TrainConfig, manifest: dict[str, Any]) -> None:
         f"({cost['samples_per_second']:.0f}/s)"
         + (f", val text_to_image/recall@10 {found:.1f}" if found else "")
     )
+
+
+def cost_of(
+    samples: int,
+    seconds: float,
+    flops: int,
+    memory: int,
+    kept: Features | None,
+    negatives: NegativeTable | None,
+) -> dict[str, Any]:
+    """As it stands in run.json: `memory` of the largest process, and with what came before the steps."""
+    before = [part for part in (kept, negatives) if part is not None]
+    return {
+        "seconds": round(seconds + sum(part.seconds for part in before), 2),
+        "samples_per_second": round(samples / max(seconds, 1e-9), 1),
+        "flops_per_sample": flops / samples,
+        "flops_total": flops + sum(part.flops for part in before),
+        **({"frozen_features": kept.cost} if kept is not None else {}),
+        **({"negatives": negatives.cost} if negatives is not None else {}),
+        "peak_memory_bytes": memory,
+    }

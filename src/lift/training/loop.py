@@ -21,22 +21,26 @@ from lift.negatives import texts_of
 from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
 from lift.training.arms import LiftArm, build, new_scalars
+from lift.training.averaging import Average
 from lift.training.batches import batch_maker
 from lift.training.captions import Runs, check_sentences, find_sentences
 from lift.training.closed_form import LEAST_PHOTOS, solve
 from lift.training.config import TrainConfig
 from lift.training.cost import peak_memory, reset_peak_memory
+from lift.training.dry_run import rehearse
 from lift.training.execution import check_compiler
-from lift.training.features import Features, keep_features
-from lift.training.finish import finish, journal
+from lift.training.features import keep_features
+from lift.training.finish import cost_of, finish, journal
+from lift.training.fitting import check_start
 from lift.training.gradients import Gradients
+from lift.training.guard import Guard, photos_of
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives
-from lift.training.optimisation import diverged, learning_rate, make_optimiser
+from lift.training.optimisation import learning_rate, make_optimiser
 from lift.training.parallel import Ranks, join
 from lift.training.request import request_of
 from lift.training.resolving import resolve
 from lift.training.sharding import Placement
-from lift.training.state import load_state, open_run, save_state
+from lift.training.state import keep_threads_of, load_state, open_run, save_state
 from lift.training.towers import check_tower
 from lift.training.validation import seen_photos, validate, validation_photos
 from lift.training.workers import made_ahead
@@ -44,10 +48,11 @@ from lift.training.workers import made_ahead
 LOG_EVERY = 10
 
 
-def train(config: TrainConfig) -> Model:
+def train(config: TrainConfig) -> Model | None:
     """Train as `config` says, or go on with a killed run of the same settings; returns the trained Model.
 
     Under torchrun every process calls this, and together they train one model (--parallel).
+    LiftError when it would not fit into memory or on the disk. With dry_run only that is told, and nothing returned.
     """
     config = resolve(config)
     if config.compile:
@@ -58,7 +63,10 @@ def train(config: TrainConfig) -> Model:
         photos = training_photos(dataset, config).tolist()
         found = find_hard_negatives(config, dataset, photos)
         runs = find_sentences(config, dataset, photos)
-        if ranks.once(prepare, config, dataset, store, photos, found, runs) == "done":
+        standing = ranks.once(prepare, config, dataset, store, photos, found, runs, ranks.count)
+        if standing == "told":
+            return None
+        if standing == "done":
             say(f"{config.out}: already done")
             return Model.load(config.out, device=config.device)
         deterministic = torch.are_deterministic_algorithms_enabled()
@@ -74,13 +82,24 @@ def train(config: TrainConfig) -> Model:
 
 
 def prepare(
-    config: TrainConfig, dataset: Dataset, store: EmbeddingStore, photos: list[int], found: Found, runs: Runs
+    config: TrainConfig,
+    dataset: Dataset,
+    store: EmbeddingStore,
+    photos: list[int],
+    found: Found,
+    runs: Runs,
+    processes: int,
 ) -> str:
-    """Check the inputs, then open the RUN folder: "done", "resume" or "new"."""
+    """Check the inputs, then open the RUN folder: "done", "resume" or "new"; "told" after --dry-run."""
     check_inputs(config, dataset, store)
     check_vectors_of(config, dataset, store, found)
     check_sentences(config, dataset, store, runs)
-    used = [*distinct_texts([dataset.rows[n] for n in photos]), *texts_of(found), *texts_of_runs(runs)]
+    more = [*texts_of(found), *texts_of_runs(runs)]
+    if config.dry_run:
+        rehearse(config, dataset, store, np.array(photos), found, runs)
+        return "told"
+    check_start(config, dataset, store, np.array(photos), more, processes)
+    used = [*distinct_texts([dataset.rows[n] for n in photos]), *more]
     vectors = store.digest(used) if config.method == "lift" else None
     request = request_of(
         config, dataset.id, store.fingerprint.digest, vectors, texts_of(found), texts_of_runs(runs)
@@ -159,7 +178,9 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
 
     # The state of a killed run is whole, whatever number of processes it had; then each takes its share.
     start: dict[str, Any] = {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
-    facts, moments = load_state(config.out, modules) or (start, {})
+    average = Average(modules, config.ema)
+    stateful = average.beside(modules)
+    facts, moments = load_state(config.out, stateful) or (start, {})
     placement = Placement(modules, arm, config, ranks, kept=kept is not None)
     optimiser = make_optimiser(placement.learning, config)
     placement.restore(optimiser, moments)
@@ -176,17 +197,17 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     if facts.get("processes", 1) == ranks.count:
         keep_threads_of(facts)
     reset_peak_memory(config.device)
+    guard = Guard(config, photos_of(make_batch, arm), facts.get("guard"), first, writes=ranks.first)
     if first:
         note(f"going on at step {first} of {steps}")
 
     seconds, flops = facts["seconds"], facts["flops"]
     latest: dict[str, float] = facts.get("validation", {})
     remaining = range(first, steps)
-    lines, batches = (
-        journal(config.out, first, silent=not ranks.first),
-        made_ahead(make_batch, remaining, config),
-    )
-    with batches as coming, progress_bar(f"training {config.name}", steps, done=first) as bar, lines as write:
+    lines = journal(config, first, silent=not ranks.first)
+    batches = made_ahead(make_batch, remaining, config)
+    bars = progress_bar(f"training {config.name}", steps, done=first)
+    with batches as coming, bars as bar, lines as (write, trackers):
         saved_at = began = time.perf_counter()
         for step, batch in zip(remaining, coming, strict=True):
             rate = learning_rate(step, steps, peak=config.lr, warmup=config.warmup)
@@ -195,20 +216,21 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             optimiser.zero_grad(set_to_none=True)
             value = gradients.of_step(batch)
             norm = placement.clip(parameters, config.grad_clip)
-            if not torch.isfinite(norm):
-                raise diverged(step)
-            optimiser.step()
-            with torch.no_grad():
-                scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+            verdict = guard.judge(step + 1, value, norm, scale=scalars.log_scale.exp(), rate=rate)
+            if not ranks.agreed(verdict.skip, asked=config.on_spike == "skip"):
+                optimiser.step()
+                with torch.no_grad():
+                    scalars.log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+                average.update()
             paused = time.perf_counter()  # counting a new text length takes a moment that is no training
             flops += gradients.flops(batch)
             began += time.perf_counter() - paused
 
             done = step + 1
-            entry: dict[str, Any] = {}
+            entry: dict[str, Any] = dict(verdict.entry)
             if done % LOG_EVERY == 0 or done == steps:
                 now = seconds + time.perf_counter() - began
-                entry = {
+                entry |= {
                     "loss": round(value.item(), 6),
                     "lr": rate,
                     "logit_scale": round(scalars.log_scale.exp().item(), 4),
@@ -219,7 +241,8 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
             if done in validate_at:
                 paused = time.perf_counter()
                 placement.bring_home()
-                latest = ranks.once(validate, encoder, arm, dataset, config, done, kept)
+                with average.applied():
+                    latest = ranks.once(validate, encoder, arm, dataset, config, done, kept)
                 entry |= latest
                 began += time.perf_counter() - paused  # the cost of a run is its training
             if entry:
@@ -239,16 +262,18 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
                     "validation": latest,
                     "threads": torch.get_num_threads(),
                     "processes": ranks.count,
+                    "guard": guard.state,
                 }
                 placement.bring_home()
                 moments = placement.moments(optimiser)
-                ranks.once(save_state, config.out, done, modules, moments, spent)
+                ranks.once(save_state, config.out, done, stateful, moments, spent)
                 saved_at = time.perf_counter()
                 began += saved_at - paused
 
     seconds += time.perf_counter() - began
     memory = max(facts["memory"], ranks.largest(peak_memory(config.device)))
     placement.bring_home()
+    average.settle()
     ranks.once(
         finish,
         config,
@@ -256,38 +281,11 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
         arm,
         dataset,
         store,
+        trackers,
         steps=steps,
         cost=cost_of(steps * config.batch_size, seconds, flops, memory, kept, negatives),
         validation=latest,
         negatives=None if negatives is None else negatives.facts,
+        guard=guard.counts,
         processes=ranks.count,
     )
-
-
-def cost_of(
-    samples: int,
-    seconds: float,
-    flops: int,
-    memory: int,
-    kept: Features | None,
-    negatives: NegativeTable | None,
-) -> dict[str, Any]:
-    """As it stands in run.json: `memory` of the largest process, and with what came before the steps."""
-    before = [part for part in (kept, negatives) if part is not None]
-    return {
-        "seconds": round(seconds + sum(part.seconds for part in before), 2),
-        "samples_per_second": round(samples / max(seconds, 1e-9), 1),
-        "flops_per_sample": flops / samples,
-        "flops_total": flops + sum(part.flops for part in before),
-        **({"frozen_features": kept.cost} if kept is not None else {}),
-        **({"negatives": negatives.cost} if negatives is not None else {}),
-        "peak_memory_bytes": memory,
-    }
-
-
-def keep_threads_of(facts: dict[str, Any]) -> None:
-    """Go on with as many threads as the saved state was computed with: it decides the last digits."""
-    threads = facts.get("threads", torch.get_num_threads())
-    if threads != torch.get_num_threads():
-        note(f"going on with {threads} threads, as before: another number would give other last digits")
-        torch.set_num_threads(threads)

@@ -86,9 +86,9 @@ class Ranks:
         self.once(lambda: None)
         return found
 
-    def agreed(self, value: bool) -> bool:
-        """The value of process 0: clocks differ."""
-        if self.count == 1:
+    def agreed(self, value: bool, *, asked: bool = True) -> bool:
+        """The value of process 0, since clocks and last digits differ; not `asked`, one's own, which cannot matter."""
+        if self.count == 1 or not asked:
             return value
         flag = torch.tensor(int(value), device=self.device)
         torch.distributed.broadcast(flag, 0)
@@ -196,8 +196,12 @@ def placed(config: TrainConfig, count: int) -> TrainConfig:
             f"torchrun started {count} processes, but --parallel is none: each would train a model of its own",
             f"add --parallel ddp (or fsdp for a model that is too large for one device), or {again}",
         )
+    if config.dry_run:
+        raise LiftError("--dry-run tells what one process takes", again)
     if config.tune == "ridge":
         raise LiftError("--tune ridge solves for its head in one process", again)
+    if config.parallel == "fsdp" and config.ema is not None:
+        raise LiftError("--ema averages whole weights, and --parallel fsdp shards them", "use --parallel ddp")
     if config.device not in ("cpu", "cuda"):
         raise LiftError(
             f"--device is {config.device}, but each process takes a device of its own",

@@ -26,6 +26,7 @@ USUAL: dict[str, Any] = {
     "sentences": 1,
     "batches": "random",
     "shuffle_shards": 16,
+    "ema": None,
 }
 
 
@@ -60,6 +61,11 @@ def request_of(
         "workers",
         "cache",
         "cache_gb",
+        "on_spike",  # so that a run that a spike has stopped can go on with skip
+        "tracker",
+        "tracker_uri",
+        "dry_run",
+        "force",
     ):
         fields.pop(name)
     if (weights := tower_weights(config)) is not None:

@@ -12,9 +12,12 @@ from lift.errors import LiftError
 from lift.image import HEADS, check_tune
 from lift.losses import LOSSES
 from lift.negatives import HARD_KINDS, check_kinds
+from lift.training.averaging import check_decay
 from lift.training.config import TrainConfig
 from lift.training.presets import PRESETS
 from lift.training.towers import run_named, tower_shape, tower_weights
+from lift.training.trackers import check_trackers
+from lift.training.unused import tell_unused
 from lift.training.workers import default_workers
 
 LEAST = {
@@ -41,6 +44,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
         raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
     cropped = config.min_crop is not None
     missing = {k: v for k, v in PRESETS[config.preset].items() if getattr(config, k) is None}
+    check_trackers(config.tracker, config.tracker_uri)
+    check_decay(config.ema)
+    tell_unused(config)
     workers = default_workers(config.device) if config.workers is None else config.workers
     config = replace(config, **missing, name=config.name or config.out.resolve().name, workers=workers)
     config = resolve_captions(resolve_negatives(resolve_encoder(resolve_method(config), cropped)))

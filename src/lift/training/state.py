@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lift.artefact import refuse_foreign, write_bytes, write_json
 from lift.checkpoint import load_tensors, save_tensors
+from lift.console import note
 from lift.errors import LiftError
 
 
@@ -104,3 +106,11 @@ def trim_log(path: Path, step: int) -> None:
         if entry["step"] <= step:
             kept.append(line + "\n")
     write_bytes(path, "".join(kept).encode())
+
+
+def keep_threads_of(facts: dict[str, Any]) -> None:
+    """Go on with as many threads as the saved state was computed with: it decides the last digits."""
+    threads = facts.get("threads", torch.get_num_threads())
+    if threads != torch.get_num_threads():
+        note(f"going on with {threads} threads, as before: another number would give other last digits")
+        torch.set_num_threads(threads)
