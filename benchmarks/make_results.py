@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from text_sections import embed_section, exam_section, kills_section, proof_section, store_section, table
+from text_sections import (
+    embed_section,
+    exam_section,
+    kills_section,
+    proof_section,
+    road_section,
+    store_section,
+    table,
+)
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -232,6 +240,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "embed_speed": embed_section,
     "store_speed": store_section,
     "embed_kills": kills_section,
+    "road_kills": road_section,
     "exam_lights": exam_section,
     "exam_proof": proof_section,
     "scenes_speed": scenes_section,
