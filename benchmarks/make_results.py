@@ -14,6 +14,7 @@ from text_sections import (
     kills_section,
     loader_section,
     proof_section,
+    road_section,
     store_section,
     table,
 )
@@ -247,6 +248,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "embed_speed": embed_section,
     "store_speed": store_section,
     "embed_kills": kills_section,
+    "road_kills": road_section,
     "exam_lights": exam_section,
     "exam_proof": proof_section,
     "scenes_speed": scenes_section,

@@ -26,6 +26,9 @@ STORE_ROWS = (
 )
 
 
+PLACES = ("killed_during", "found_after_a_kill")
+
+
 def plain(value: float) -> str:
     """A number without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -65,6 +68,48 @@ def kills_section(made: dict[str, Any]) -> list[str]:
         if key.startswith(("rows_", "stores", "faults", "earlier"))
     ]
     return [f"## `lift embed` killed {made['kills']} times at random moments", "", *table(["", ""], rows), ""]
+
+
+def road_section(made: dict[str, Any]) -> list[str]:
+    """What kills of ingest, train and index left, and where they fell."""
+    counts = [
+        [
+            name,
+            str(one["kills"]),
+            str(one["rounds"]),
+            str(one["rounds_that_differ"]),
+            str(one["found_after_a_kill"].get("BROKEN", 0)),
+            str(one["reruns_that_failed"]),
+        ]
+        for name, one in made["parts"].items()
+    ]
+    places = [
+        [name, *[", ".join(f"{phase} {n}" for phase, n in one[key].items()) for key in PLACES]]
+        for name, one in made["parts"].items()
+    ]
+    reasons = [[f"`{name}`", why] for name, why in made["may_differ"].items()]
+    return [
+        f"## `lift ingest`, `train` and `index` killed {made['kills']} times",
+        "",
+        f"{made['photos']} photos of Flickr8k; {made['protocol']}. A round is one command, killed up to five times, "
+        "then given again until done; its files are compared byte for byte with those of an undisturbed run, and "
+        "`lift check` must pass. After each kill the folder must hold nothing that a later verb takes for finished, "
+        "or something whole.",
+        "",
+        *table(
+            ["", "kills", "rounds", "rounds that differ", "half-made, taken for whole", "reruns that failed"],
+            counts,
+        ),
+        "",
+        *table(["", "killed during", "found after the kill"], places),
+        "",
+        "What may differ between a killed run and an undisturbed one, and nothing else did:",
+        "",
+        *table(["field", "what it is"], reasons),
+        "",
+        f"{made['seconds'] / 60:.0f} minutes. Machine {made['machine']}, versions {made['versions']}.",
+        "",
+    ]
 
 
 def embed_section(made: dict[str, Any]) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +154,27 @@ def test_killed_at_every_single_sync_and_run_again(tmp_path: Path) -> None:
         assert run(place, 10**9) == 0
         assert listing(place) == listing(tmp_path / "straight"), f"killed after {allowed} syncs"
     assert kills >= 8
+
+
+def test_half_of_a_removed_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        """As kill -9: nothing cleans up."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    out = tmp_path / "thing"
+    for content in ("old", "new"):
+        with monkeypatch.context() as patch, contextlib.suppress(Killed), new_folder(out) as folder:
+            write_json(folder / "exam.json", {"format": 1, "request": {"made": content}})
+            if content == "new":
+                patch.setattr(os, "rmdir", killed)  # within the removal of the old folder
+    assert already_done(out, "exam", {"made": "new"}, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+    shutil.copytree(out, tmp_path / ".thing.gone")  # the same, and then the user removes the new one
+    shutil.rmtree(out)
+    assert not already_done(out, "exam", {"made": "new"}, False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_overwrite_takes_only_what_lift_made(tmp_path: Path) -> None:

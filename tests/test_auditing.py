@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -324,6 +325,17 @@ def test_json_holds_lights_parts_and_weights(finished: Path) -> None:
     assert content["texts"]["empty texts"] == 1 and content["texts"]["unreadable lines"] == 1
     terms = next(light for light in one["lights"] if light["name"] == "glossary")["details"]["pairs"]
     assert [t["margin"] for t in terms] == sorted(t["margin"] for t in terms) and len(terms) == 3
+
+
+def test_exams_are_checked_against_their_sums(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished / "out", tmp_path / "exam")
+    assert cli.run("check", [str(tmp_path / "exam")]) == 0
+    assert "EXAM in order, every file as it was written" in capsys.readouterr().out
+    (tmp_path / "exam" / "exam.html").write_text("half a pa")
+    assert cli.run("check", [str(tmp_path / "exam")]) == 1
+    assert "exam.html has changed" in capsys.readouterr().err
 
 
 def test_exam_is_made_once_and_not_over_other_things(

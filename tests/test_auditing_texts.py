@@ -92,6 +92,10 @@ def test_texts_that_cannot_be_examined(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "none.csv").write_text("")
     (tmp_path / "broken.xlsx").write_bytes(b"no zip")
     (tmp_path / "folder").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, 20_000, dtype=np.uint8).tobytes()
+    for name in ("photo.txt", "photo.csv"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF" + noise)
+    (tmp_path / "array.txt").write_bytes(np.arange(5000).tobytes())
     for name, words in (
         ("few.txt", "2 distinct texts"),
         ("photo.jpg", "neither a DATASET nor a file of texts"),
@@ -99,6 +103,9 @@ def test_texts_that_cannot_be_examined(tmp_path: Path, capsys: pytest.CaptureFix
         ("broken.xlsx", "no readable Excel file"),
         ("folder", "is not a DATASET"),
         ("missing.txt", "there is no"),
+        ("photo.txt", "holds no text: it is a binary file"),
+        ("array.txt", "holds no text: it is a binary file"),
+        ("photo.csv", "holds no text: it is a binary file"),
     ):
         assert cli.run("exam", [str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
         said = capsys.readouterr().err

@@ -20,6 +20,7 @@ from lift.artefact import sha256_file
 from lift.data import Dataset
 from lift.errors import LiftError
 from lift.exporting import ExportConfig, export
+from lift.exporting.card import licence_of
 from lift.exporting.stage import compare_vectors
 from lift.exporting.to_transformers import modeling_code, processor_settings, run_transformers
 from lift.image import IMAGE_ENCODERS, ImageEncoder
@@ -169,7 +170,16 @@ def test_card_tells_what_was_measured(tiny_run: Path, tmp_path: Path) -> None:
     manifest = json.loads((run / "run.json").read_text())
     for told in (manifest["dataset"]["id"], manifest["fingerprint"]["digest"], manifest["checkpoint"]["id"]):
         assert told in card
-    assert "licence" in card and "fingerprint" in card
+    assert "Its licence: Apache-2.0." in card and "fingerprint" in card
+
+
+def test_card_tells_the_licence_of_the_text_encoder() -> None:
+    assert "Apache-2.0" in licence_of({"source": "minilm", "options": {}})
+    assert "Its licence: mit (model card)." in licence_of(
+        {"source": "a/b", "options": {"licence": "mit (model card)"}}
+    )
+    for options in ({}, {"licence": "unknown (there is no model card and no LICENSE file)"}):
+        assert "look it up" in licence_of({"source": "a/b", "options": options})
 
 
 def test_card_of_the_baseline_and_of_a_backbone(

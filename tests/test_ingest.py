@@ -108,8 +108,12 @@ def test_any_number_of_workers_and_a_limit(tmp_path: Path) -> None:
     source = tmp_path / "source"
     leaky(source)
     one, three = run(source, tmp_path / "one", workers=1), run(source, tmp_path / "three", workers=3)
+    cores = run(source, tmp_path / "cores", workers=0)  # one per core
     for name in ("dataset.json", "rows.jsonl", "pixels.npy", "report.json", "report.md"):
         assert (one.folder / name).read_bytes() == (three.folder / name).read_bytes()
+        assert (one.folder / name).read_bytes() == (cores.folder / name).read_bytes()
+    with pytest.raises(LiftError, match="--workers"):
+        run(source, tmp_path / "none", workers=-1)
     assert [row.key for row in run(source, tmp_path / "few", limit=2).rows] == ["0.png", "1.png"]
 
 

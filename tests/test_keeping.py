@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lift.cli import run
+from lift.report import CompareConfig, compare
 from lift.store import EmbeddingStore
+from runs_by_hand import BAD, GOOD, two_runs
 from stores_by_hand import make_store, plan, words, write_planned
 
 
@@ -63,6 +66,22 @@ def test_faults_of_other_artefacts(
         (copy / damage).unlink()
         assert run("check", [str(copy)]) == 1 and "is missing" in capsys.readouterr().err
     assert run("check", [str(tmp_path)]) == 1 and "is none of DATASET" in capsys.readouterr().err
+
+
+def test_comparisons_are_checked_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = two_runs(tmp_path, GOOD, BAD)
+    report = tmp_path / "report"
+    compare(CompareConfig(tuple(one.folder for one in runs), report))
+    capsys.readouterr()
+    assert run("check", [str(report)]) == 0 and "COMPARISON in order, every file" in capsys.readouterr().out
+    flip(report / "report.html")
+    assert run("check", [str(report)]) == 1
+    told = capsys.readouterr().err
+    assert "report.html has changed" in told and "`lift compare --overwrite`" in told
+    content = json.loads((report / "comparison.json").read_text())
+    del content["sha256"]  # as made by earlier versions
+    (report / "comparison.json").write_text(json.dumps(content))
+    assert run("check", [str(report)]) == 0 and "before sums were kept" in capsys.readouterr().out
 
 
 def test_info_merge_and_gc(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

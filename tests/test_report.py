@@ -154,6 +154,24 @@ def test_a_metric_that_is_no_mean_is_not_tested(tmp_path: Path) -> None:
     assert groups[0].lines[0].cells[1].difference is None
 
 
+def test_best_is_said_only_of_a_lead_beyond_chance(tmp_path: Path) -> None:
+    def marked(outcomes: list[list[float]], where: str) -> list[bool]:
+        folders = [make_run(tmp_path / where / name, name) for name in "abc"[: len(outcomes)]]
+        for folder, found in zip(folders, outcomes, strict=True):
+            add_result(folder, {R10: found})
+        groups, _ = compare_runs(read_runs(folders))
+        return [cell is not None and cell.best for cell in groups[0].lines[0].cells]
+
+    nearly = [1, 1, 1, 0] * 3 + [1, 1, 0, 0]  # one query worse than GOOD: an interval that includes zero
+    assert marked([BAD, GOOD], "two") == [False, True]
+    assert marked([nearly, GOOD], "near") == [False, False]
+    assert marked([BAD, GOOD, nearly], "three") == [
+        False,
+        False,
+        False,
+    ]  # ahead of the first, not of the last
+
+
 def test_controls_stand_beside_their_scores(tmp_path: Path) -> None:
     a = pairs_run(tmp_path / "a", "LIFT", "lift", GOOD, BAD)
     b = pairs_run(tmp_path / "b", "CLIP", "clip", GOOD, BAD)
@@ -242,6 +260,17 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
     for folder in folders:
         add_result(folder, {R10: GOOD})
     assert [run.name for run in read_runs(folders)] == ["a", "b"]
+
+
+def test_computation_is_told_in_percent_or_as_a_factor(tmp_path: Path) -> None:
+    runs = two_runs(tmp_path, GOOD, GOOD)
+    for total, words in (
+        (5.5e14, "needed 10.0 % more computation than CLIP, 20.0 % more with the one-off"),
+        (1.0e15, "needed 2.0 times as much computation as CLIP, 2.1 times as much with"),
+        (1.73e16, "needed 35 times as much computation as CLIP, 35 times as much with"),
+    ):
+        runs[0].manifest["cost"]["flops_total"] = total  # of CLIP 5e14; the text pass 5e13
+        assert words in (cost_sentence(runs) or ""), total
 
 
 def test_words_and_numbers() -> None:

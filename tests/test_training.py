@@ -37,7 +37,7 @@ from lift.training.batches import Batch, ahead, batch_maker
 from lift.training.cost import _meta_flops, step_flops
 from lift.training.optimisation import learning_rate, make_optimiser
 from lift.training.resolving import resolve
-from lift.training.state import trim_log
+from lift.training.state import open_run, trim_log
 
 
 def command(dataset: Path, store: Path, out: Path, method: str) -> list[str]:
@@ -226,6 +226,54 @@ def test_overwrite_never_deletes_what_is_not_a_run(
     with pytest.raises(LiftError, match="will not delete it"):
         train(replace(config, overwrite=True))
     assert (tmp_path / "holiday" / "photo.jpg").read_bytes() == b"dear"
+
+
+def test_overwrite_killed_between_any_two_file_operations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As kill -9: nothing cleans up."""
+
+    def old(out: Path) -> Path:
+        for name in ("checkpoint/image.safetensors", "results/a.json", "run.json", "log.jsonl"):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text("old")
+        (out / "request.json").write_text('{"seed": 0}')
+        return out
+
+    def stopping(name: str, left: list[int]) -> Callable[..., Any]:
+        real = getattr(os, name)
+
+        def counted(*args: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return real(*args, **options)
+
+        return counted
+
+    for begin in (old, lambda out: out):  # over an old RUN, and where nothing is yet
+        for allowed in range(100):
+            out = begin(tmp_path / f"{begin.__name__}{allowed}")
+            with monkeypatch.context() as patch:
+                left = [allowed]
+                for name in ("unlink", "rmdir", "mkdir", "fsync", "replace"):
+                    patch.setattr(os, name, stopping(name, left))
+                try:
+                    open_run(out, {"seed": 1}, True)
+                    break
+                except Killed:
+                    pass
+            whole = (out / "checkpoint" / "image.safetensors").exists() and (out / "results/a.json").exists()
+            assert whole or not (out / "run.json").exists(), allowed
+            assert open_run(out, {"seed": 1}, True) == "new", allowed
+            assert [file.name for file in out.iterdir()] == ["request.json"]
+            assert open_run(out, {"seed": 1}, False) == "resume"
+        assert allowed >= (10 if begin is old else 4)
+    (tmp_path / "file").write_text("dear")
+    for overwrite in (False, True):
+        with pytest.raises(LiftError, match="not"):
+            open_run(tmp_path / "file", {}, overwrite)
 
 
 def test_overwrite_keeps_the_old_run_when_the_new_cannot_start(

@@ -103,9 +103,12 @@ def settle(out: Path) -> None:
     """
     if out.name in ("", ".."):
         raise LiftError(f"{out} is no name for a new folder", "give a name of its own, such as --out made")
+    gone = out.with_name(f".{out.name}.gone")
+    if gone.exists():
+        shutil.rmtree(gone)
     old = out.with_name(f".{out.name}.old")
     if old.exists() and out.exists():
-        shutil.rmtree(old)
+        discard(old)
     elif old.exists():
         old.rename(out)
 
@@ -118,7 +121,14 @@ def swap(new: Path, out: Path) -> None:
     new.rename(out)
     fsync_folder(out.parent)
     if old.exists():
-        shutil.rmtree(old)
+        discard(old)
+
+
+def discard(old: Path) -> None:
+    """Remove a folder, without ever leaving half of it under a name that `settle` would put back."""
+    gone = old.with_suffix(".gone")
+    old.rename(gone)
+    shutil.rmtree(gone)
 
 
 def read_manifest(folder: Path | str, kind: str) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from lift.place import Place
 from lift.store import EmbeddingStore, compact, merge, sweep
 from lift.store.combining import DAY
 
-KINDS = ("dataset", "store", "run", "index", "query", "export")
+KINDS = ("dataset", "store", "run", "index", "query", "export", "exam", "comparison")
 
 
 @dataclass(frozen=True)
 class CheckConfig:
     """Compare a DATASET, STORE, RUN or INDEX with what was written; ends with 1 and a list when something is wrong.
 
-    Query encoders (`lift distill-query`) and exports too.
+    Query encoders (`lift distill-query`), exports, exams and comparisons too.
 
     Every file against its SHA-256; in a STORE also that vectors are finite and of unit length, that texts belong to
     their vectors, and that all of them are by one encoder.
@@ -92,8 +92,9 @@ def check(config: CheckConfig) -> None:
     elif place.local is None:
         raise LiftError(f"{place} is a {kinds[0].upper()} on object storage", "check a local copy of it")
     else:
-        found = list(_faults(place.local, kinds[0]))
-        what = "every file as it was written"
+        sums = _sums(place.local, kinds[0])
+        found = list(_faults(sums, kinds[0]))
+        what = "every file as it was written" if sums else "but it was made before sums were kept"
     for fault in found:
         note(str(fault))
     if found:
@@ -101,19 +102,23 @@ def check(config: CheckConfig) -> None:
     say(f"{place}: {kinds[0].upper()} in order, {what}")
 
 
-def _faults(folder: Path, kind: str) -> Iterator[LiftError]:
-    """Files of a DATASET, RUN, INDEX, query encoder or export that are missing or not as their manifest says."""
+def _sums(folder: Path, kind: str) -> dict[Path, str]:
+    """The files of an artefact other than a STORE, with the SHA-256 that its manifest has of them."""
     manifest = read_manifest(folder, kind)
-    base, sums = folder, manifest.get("sha256", {})
     if kind == "run":
-        base, named = folder / "checkpoint", manifest["checkpoint"]["sha256"]
-        sums = {name if "." in name else f"{name}.safetensors": value for name, value in named.items()}
+        named, folder = manifest["checkpoint"]["sha256"], folder / "checkpoint"
+        return {folder / (n if "." in n else f"{n}.safetensors"): value for n, value in named.items()}
+    return {folder / name: value for name, value in manifest.get("sha256", {}).items()}
+
+
+def _faults(sums: dict[Path, str], kind: str) -> Iterator[LiftError]:
+    """Files that are missing or not as their sum says."""
     remedy = f"bring back a copy, or make it again with `lift {VERB_OF[kind]} --overwrite`"
-    for name, expected in sums.items():
-        if not (base / name).is_file():
-            yield LiftError(f"{base / name} is missing", remedy)
-        elif sha256_file(base / name) != expected:
-            yield LiftError(f"{base / name} has changed since it was written", remedy)
+    for file, expected in sums.items():
+        if not file.is_file():
+            yield LiftError(f"{file} is missing", remedy)
+        elif sha256_file(file) != expected:
+            yield LiftError(f"{file} has changed since it was written", remedy)
 
 
 def store(config: StoreInfoConfig | StoreMergeConfig | StoreGcConfig) -> None:

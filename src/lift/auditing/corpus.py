@@ -13,7 +13,7 @@ import numpy as np
 from lift.artefact import digest
 from lift.auditing.tables import ENDINGS, find_column, read_table
 from lift.data import Dataset
-from lift.data.reading import read_text
+from lift.data.reading import is_binary, read_text
 from lift.errors import LiftError
 
 TEXT_COLUMNS = (
@@ -72,6 +72,10 @@ def read_corpus(
         return corpus_of(items, dataset.name, limit=limit, seed=seed, facts=facts)
     if source.suffix.lower() == ".txt":
         content, facts["encoding"] = read_text(source.read_bytes(), None, source.name)
+        if is_binary(content):
+            raise LiftError(
+                f"{source.name} holds no text: it is a binary file", "give a file with one text a line"
+            )
         items = ((f"line {number}", [line]) for number, line in enumerate(content.splitlines(), 1))
         facts["kind"] = "text file, one text a line"
     elif source.suffix.lower() in ENDINGS:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from lift import __version__
-from lift.artefact import already_done, digest, new_folder, read_manifest, write_bytes, write_json
+from lift.artefact import (
+    already_done,
+    digest,
+    new_folder,
+    read_manifest,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 from lift.auditing.changes import minimal_change
 from lift.auditing.conclusion import conclude
 from lift.auditing.config import ExamConfig
@@ -169,8 +177,9 @@ def exam(config: ExamConfig) -> dict[str, Any]:
     }
     content = _plain(content)
     with new_folder(config.out) as folder:
-        write_json(folder / "exam.json", content)
         write_bytes(folder / "exam.html", render(content).encode())
+        content["sha256"] = {"exam.html": sha256_file(folder / "exam.html")}
+        write_json(folder / "exam.json", content)
     _tell(content)
     say(f"{config.out / 'exam.html'}")
     return content

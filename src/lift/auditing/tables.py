@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lift.data.reading import read_sheet, read_text
+from lift.data.reading import is_binary, read_sheet, read_text
 from lift.errors import LiftError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -37,6 +37,8 @@ def read_table(path: Path) -> Table:
     if ending in (".xlsx", ".xlsm"):
         return _read_excel(path)
     text, encoding = read_text(path.read_bytes(), None, path.name)
+    if is_binary(text):
+        raise LiftError(f"{path.name} holds no text: it is a binary file", "save the table as .csv or .jsonl")
     table = _read_lines(text, encoding) if "json" in ending else _read_csv(text, encoding, path)
     if not table.records:
         raise LiftError(f"{path.name} has no rows", "give a table with a header and at least one row")

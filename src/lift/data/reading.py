@@ -8,6 +8,8 @@ from typing import Any
 
 from lift.errors import LiftError
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # tab, line feed, form feed and the like are none
+
 
 def read_text(content: bytes, encoding: str | None, file: str) -> tuple[str, str]:
     """Decode the bytes of a text file; returns the text and the encoding used or found.
@@ -43,6 +45,14 @@ def _guesses(content: bytes) -> tuple[str, ...]:
     runs = re.findall(rb"[\x80-\xff]+", content[:200_000])
     western = sum(len(run) == 1 for run in runs) > 0.8 * len(runs)
     return ("utf-8", "cp1252", "cp932") if western else ("utf-8", "cp932", "cp1252")
+
+
+def is_binary(text: str) -> bool:
+    """Whether decoded text is none: a photo, an archive, an array. More than one sign in fifty is a control sign.
+
+    Of random bytes it is one in eight, and of texts that people have none, but for a stray NUL.
+    """
+    return 50 * len(_CONTROLS.findall(text)) > len(text)
 
 
 def read_sheet(path: Path) -> list[list[Any]]:

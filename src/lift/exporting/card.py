@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lift.artefact import write_bytes
 from lift.image import BackboneShape
+from lift.text.minilm import LICENCE
 
 if TYPE_CHECKING:
     from lift.exporting.stage import ExportConfig
@@ -144,10 +145,20 @@ def text_side(manifest: dict[str, Any]) -> list[str]:
         ]
     return [
         *lines,
-        "Its licence is not part of this folder: look it up before you use or pass on this model. Some well-known "
-        "text encoders may not be used by companies.",
+        licence_of(found),
         "",
     ]
+
+
+def licence_of(fingerprint: dict[str, Any]) -> str:
+    """One sentence on the licence of the text encoder, as it was found when the encoder was loaded."""
+    known = LICENCE if fingerprint["source"] == "minilm" else fingerprint["options"].get("licence", "unknown")
+    if known.startswith("unknown"):
+        return (
+            "Its licence is not known here: look it up before you use or pass on this model. Some well-known text "
+            "encoders may not be used by companies."
+        )
+    return f"Its licence: {known}. The text encoder is not part of this folder."
 
 
 def training(model: Model, manifest: dict[str, Any]) -> list[str]:

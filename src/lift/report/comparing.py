@@ -9,7 +9,7 @@ from typing import Any
 from tyro.conf import Positional
 
 from lift import __version__
-from lift.artefact import already_done, new_folder, write_bytes, write_json
+from lift.artefact import already_done, new_folder, sha256_file, write_bytes, write_json
 from lift.console import say
 from lift.report.comparison import Group, NotComparable, compare_runs
 from lift.report.conclusion import conclude
@@ -57,6 +57,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         page = render(config.title, conclusion, runs, groups, left_out, shown)
         write_bytes(folder / "report.html", page.encode())
         write_bytes(folder / "comparison.csv", csv_bytes(groups, left_out, runs))
+        content["sha256"] = {file.name: sha256_file(file) for file in sorted(folder.iterdir())}
         write_json(folder / "comparison.json", content)
     _tell(config.out, conclusion, runs, groups, left_out)
     return content

@@ -35,7 +35,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run's value of one metric; `difference` is against the first run that may be compared."""
+    """One run's value of one metric; `difference` is against the first run that may be compared.
+
+    `best`: ahead of every other run, beyond chance.
+    """
 
     value: float
     low: float | None
@@ -214,8 +217,7 @@ def _line(metric: str, section: str, members: dict[int, Result], n_runs: int) ->
         for number, result in members.items()
         if _is_number(result.metrics.get(metric))
     }
-    values = [entry["value"] for entry in measured.values()]
-    best = (max(values) if higher else min(values)) if values else None
+    best = None if control else _best(metric, higher, members, measured)
     reference_value = next(iter(members)) in measured
     cells: list[Cell | None] = [None] * n_runs
     for number, entry in measured.items():
@@ -223,9 +225,36 @@ def _line(metric: str, section: str, members: dict[int, Result], n_runs: int) ->
         paired = None
         if result is not reference and reference_value and not control:
             paired = paired_difference(reference, result, metric)
-        is_best = not control and len(set(values)) > 1 and entry["value"] == best
-        cells[number] = Cell(entry["value"], entry.get("low"), entry.get("high"), _n(entry), is_best, paired)
+        cells[number] = Cell(
+            entry["value"], entry.get("low"), entry.get("high"), _n(entry), number == best, paired
+        )
     return Line(metric, metric_words(metric, section), control, higher, tuple(cells))
+
+
+def _best(
+    metric: str, higher: bool, members: dict[int, Result], measured: dict[int, dict[str, Any]]
+) -> int | None:
+    """Number of the run whose lead on every other one is beyond chance, None when there is none.
+
+    Where outcomes per query are missing, intervals that do not overlap are asked for.
+    """
+    if len(measured) < 2:
+        return None
+    order = sorted(measured, key=lambda number: measured[number]["value"], reverse=higher)
+    first = order[0]
+    for other in order[1:]:
+        lead = paired_difference(members[other], members[first], metric)
+        if lead is not None and lead.verdict != BETTER:
+            return None
+        if lead is None and not _apart(measured[first], measured[other], higher):
+            return None
+    return first
+
+
+def _apart(best: dict[str, Any], other: dict[str, Any], higher: bool) -> bool:
+    """Whether the interval of the better value lies wholly beyond the other's."""
+    bound, its = (best.get("low"), other.get("high")) if higher else (best.get("high"), other.get("low"))
+    return bound is not None and its is not None and (bound > its if higher else bound < its)
 
 
 def _is_number(entry: dict[str, Any] | None) -> bool:

@@ -28,9 +28,8 @@ def show_groups(groups: Sequence[Group], runs: Sequence[Run]) -> None:
             cells = [_terminal_cell(cell, place, group) for place, cell in enumerate(line.cells)]
             rows.append([f"  {escape(line.metric)}", *cells, f"[dim]{_terminal_controls(group, line)}[/dim]"])
     if rows:
-        title = (
-            f"percent ± half the 95 % interval, * best; below: difference to {escape(runs[0].name)} (95 %)"
-        )
+        first = escape(runs[0].name)
+        title = f"percent ± half the 95 % interval, * best beyond chance; below: difference to {first} (95 %)"
         show_table(title, ["metric", *(escape(run.name) for run in runs), "controls"], rows)
 
 

@@ -21,6 +21,7 @@ from lift.fingerprint import Fingerprint, hash_files
 from lift.text.encoder import count_tokens
 from lift.text.packed import PackedBert
 
+LICENCE = "Apache-2.0"
 MAX_TOKENS = 256  # sentence_bert_config.json of the model
 
 

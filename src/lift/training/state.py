@@ -20,9 +20,8 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
     """Prepare the RUN folder; "done", "resume" or "new". LiftError when other work lies there."""
     marker = out / "request.json"
     if overwrite and out.exists():
-        refuse_foreign(out, marker.name)
-        shutil.rmtree(out)
-    if marker.is_file():
+        clear(out, marker)
+    elif marker.is_file():
         try:
             known = json.loads(marker.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
@@ -37,13 +36,38 @@ def open_run(out: Path, request: dict[str, Any], overwrite: bool) -> str:
             forget_progress(out)  # left by a kill after the last file was written
             return "done"
         return "resume"
-    if out.exists() and any(not entry.name.endswith(".partial") for entry in out.iterdir()):
+    elif holds_something(out):
         raise LiftError(
             f"{out} exists and is not a RUN", "give another --out, or add --overwrite to replace it"
         )
     out.mkdir(parents=True, exist_ok=True)
     write_json(marker, request)
     return "new"
+
+
+def holds_something(out: Path) -> bool:
+    """Whether `out` holds more than what a kill leaves of writing the first file."""
+    if not out.is_dir():
+        return out.exists()
+    return any(not entry.name.endswith(".partial") for entry in out.iterdir())
+
+
+def clear(out: Path, marker: Path) -> None:
+    """Empty a RUN folder but for its `marker`; LiftError for a folder of the user's.
+
+    run.json goes first, so that half of a RUN is never taken for one, and the marker stays, so that after a kill the
+    folder can be cleared again; until then it belongs to no request, and nobody goes on from what is left.
+    """
+    if not holds_something(out):
+        return
+    refuse_foreign(out, marker.name)
+    (out / "run.json").unlink(missing_ok=True)
+    write_json(marker, {})
+    for entry in out.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry != marker:
+            entry.unlink()
 
 
 def forget_progress(out: Path) -> None:
