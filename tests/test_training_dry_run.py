@@ -9,6 +9,7 @@ import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,21 @@ def test_a_loss_takes_several_squares_of_the_batch() -> None:
     squares = [loss_bytes("contrastive", 0.0, n, 16, 0, None, False) / (n * n * 4) for n in (512, 1024)]
     assert squares[0] == pytest.approx(squares[1], rel=0.1) and 3 < squares[1] < 10
     assert loss_bytes("cosine", 0.0, 1024, 16, 0, None, False) < 1024 * 16 * 4 * 10
+    plain, weighed = (loss_bytes("contrastive", 0.0, 64, 512, 8, None, False, count) for count in (0, 8))
+    assert weighed > plain + 64 * 8 * 4  # at least the logits once more
+
+
+def test_rows_that_do_not_meet_are_lost_in_parts(
+    config: TrainConfig, tiny_dataset: Path, tiny_store: Path
+) -> None:
+    dataset, store = Dataset(tiny_dataset), EmbeddingStore(tiny_store)
+
+    def loss_of(**changes: Any) -> int:
+        asked = resolve(replace(config, **changes))
+        return memory_of(asked, dataset, store, dataset.split("train"))["loss"]
+
+    assert loss_of(method="words", accumulate=3) < loss_of(method="words") / 2
+    assert loss_of(accumulate=3) == loss_of()
 
 
 def test_memory_and_disk_of_parts(config: TrainConfig, tiny_dataset: Path, tiny_store: Path) -> None:
@@ -103,6 +119,7 @@ def test_memory_and_disk_of_parts(config: TrainConfig, tiny_dataset: Path, tiny_
     [
         {},
         {"method": "clip"},
+        {"method": "words", "accumulate": 3},
         {"tune": "head", "min_crop": 1.0},
         {"tune": "ridge"},
         {"neighbours": 2, "loss": "sigmoid"},
@@ -164,11 +181,14 @@ def test_options_without_a_say_are_named(capsys: pytest.CaptureFixture[str]) -> 
     config = TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset="smoke")
     resolve(config)
     assert capsys.readouterr().err == ""
-    resolve(replace(config, tune="ridge", flip=True, epochs=3, ema=0.9, context=99))
+    found = resolve(replace(config, tune="ridge", flip=True, epochs=3, ema=0.9, accumulate=2, context=99))
     assert capsys.readouterr().err == (
-        "--tune ridge solves for the map in one step: --epochs, --flip, --ema have no say\n"
+        "--tune ridge solves for the map in one step: --epochs, --flip, --ema, --accumulate have no say\n"
         "--method lift trains no text tower: --context has no say\n"
     )
+    assert found.ema is None  # else run.json would tell of averaged weights
+    resolve(replace(config, method="words", context=99))
+    assert capsys.readouterr().err == "--method words trains no text tower: --context has no say\n"
 
 
 def test_threads_of_kept_features_do_not_reach_the_training(tmp_path: Path) -> None:

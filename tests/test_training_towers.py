@@ -59,6 +59,14 @@ def test_lit_locks_the_encoder_of_a_run(
     assert again.encode_text(["a red circle"]).shape == (1, 64)
 
 
+def test_a_dry_run_of_lit_makes_nothing(
+    tiny_dataset: Path, tiny_store: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = lit_config(tiny_dataset, tiny_store, tmp_path / "lit", tiny_run)
+    assert train(replace(config, dry_run=True)) is None
+    assert "Nothing was written" in capsys.readouterr().out and not (tmp_path / "lit").exists()
+
+
 def test_a_lift_run_on_the_encoder_of_another_trains_its_head(
     tiny_dataset: Path, tiny_store: Path, tiny_run: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from lift.console import note
 from lift.data import Dataset, Row
 from lift.data.dataset import distinct_texts
 from lift.errors import LiftError
+from lift.losses import LOSSES
 from lift.store import EmbeddingStore
 from lift.text import WordBag
 from lift.training.config import TrainConfig
@@ -69,11 +70,13 @@ def memory_of(
         sides.append(text_bytes(config, rows, dim, part))
     weights, learnt, activations, largest = (sum(side[n] for side in sides) for n in range(4))
     own = config.hard_negatives + config.neighbours
-    width = empty_encoder(config, size, dim, "meta").shape.width
+    width = tower_shape(config).width
     photos = share * FLOAT * (width if frozen_body(config) else 3 * size * size)
     ahead = 1 if config.device == "cpu" else 2  # an accelerator has the next one at hand
     texts = len({*distinct_texts(rows), *more}) if config.method == "lift" else 0
-    loss = loss_bytes(config.loss, config.cosine_weight, batch, dim, own, config.mask_similar, learns)
+    met = batch if LOSSES[config.loss].knows_negatives else part  # rows that the loss takes at once
+    weighed = config.hard_negatives if config.hard_weight else 0
+    loss = loss_bytes(config.loss, config.cosine_weight, met, dim, own, config.mask_similar, learns, weighed)
     slack = SLACK if config.device == "cpu" else 0
     return {
         "weights": weights,
@@ -86,7 +89,7 @@ def memory_of(
         "passing tensors": 2 * largest,
         "allocator": round(slack * (activations + 2 * largest + loss)),
         "loss": loss,
-        "batch": ahead * photos + batch * (1 + own) * dim * FLOAT,
+        "batch": ahead * photos + met * (1 + own) * dim * FLOAT,
         "text vectors": texts * dim * FLOAT,
     }
 
@@ -134,7 +137,7 @@ def disk_of(config: TrainConfig, dataset: Dataset, numbers: np.ndarray, memory: 
     """Disk that the RUN takes at most, by part. A new resume state is written before the old one goes."""
     learnt = memory.get("gradients", 0)
     average = learnt if config.ema is not None else 0
-    width = empty_encoder(config, dataset.image_size, 1, "meta").shape.width
+    width = tower_shape(config).width
     photos = len(seen_photos(dataset, numbers, config)) if frozen_body(config) else 0
     return {
         "checkpoint": memory["weights"],

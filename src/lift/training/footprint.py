@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from lift.data import Row
 from lift.data.dataset import distinct_texts
 from lift.image import ImageEncoder, apply_tuning
-from lift.losses import LOSSES, OwnNegatives, with_cosine
+from lift.losses import LOSSES, OwnNegatives, with_cosine, with_own
 from lift.text import TextTower, length_buckets, train_tokenizer
 from lift.training.arms import CLIP_CONTEXT, LONGEST_CONTEXT, longest
 from lift.training.config import TrainConfig
@@ -87,9 +87,19 @@ class Live(TorchDispatchMode):
 
 @lru_cache(maxsize=64)
 def loss_bytes(
-    loss: str, weight: float, batch: int, dim: int, own: int, similar: float | None, learns: bool
+    loss: str,
+    weight: float,
+    batch: int,
+    dim: int,
+    own: int,
+    similar: float | None,
+    learns: bool,
+    weighed: int = 0,
 ) -> int:
-    """Most bytes of a loss and its way back, beside the features: it grows with the square of the batch."""
+    """Most bytes of a loss and its way back, beside the features: it grows with the square of the batch.
+
+    weight: of the cosine loss. own: negatives of each image, of which `weighed` have a loss of their own.
+    """
     more: dict[str, Any] = {} if similar is None else {"similar": similar}
     with torch.device("meta"):
         images, one = torch.empty(batch, dim, requires_grad=True), torch.empty(())
@@ -100,7 +110,8 @@ def loss_bytes(
             )
         ids = torch.zeros(batch, dtype=torch.int64)
         with Live() as live:
-            with_cosine(LOSSES[loss], weight).function(images, texts, ids, one, one, **more).backward()
+            function = with_own(with_cosine(LOSSES[loss], weight), float(weighed > 0), weighed).function
+            function(images, texts, ids, one, one, **more).backward()
     return live.peak
 
 

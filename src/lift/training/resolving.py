@@ -134,7 +134,14 @@ def resolve_encoder(config: TrainConfig, cropped: bool) -> TrainConfig:
             )
         # One look at the whole photo, nothing learnt by steps: what would not be used is not recorded.
         return replace(
-            config, tune=tune, head="linear", loss="ridge", min_crop=1.0, flip=False, long_share=None
+            config,
+            tune=tune,
+            head="linear",
+            loss="ridge",
+            min_crop=1.0,
+            flip=False,
+            long_share=None,
+            ema=None,
         )
     if kind == "head" and pretrained and not cropped:
         config = replace(config, min_crop=1.0)  # so that every photo passes the frozen backbone only once

@@ -10,7 +10,8 @@ from lift.training.config import TrainConfig
 #: What says how to train by steps: --tune ridge solves in one.
 BY_STEPS = (
     "loss", "epochs", "batch_size", "lr", "warmup", "weight_decay", "grad_clip", "min_crop", "flip", "long_share",
-    "layer_decay", "checkpoint_minutes", "checkpoint_steps", "ema", "on_spike",
+    "layer_decay", "checkpoint_minutes", "checkpoint_steps", "ema", "on_spike", "accumulate", "checkpointing",
+    "compile", "workers",
 )  # fmt: skip
 OF_CLIP = ("text_width", "context")
 
@@ -20,7 +21,7 @@ def tell_unused(config: TrainConfig) -> None:
     usual = {field.name: field.default for field in fields(TrainConfig)}
     for names, holds, why in (
         (BY_STEPS, config.tune == "ridge", "--tune ridge solves for the map in one step"),
-        (OF_CLIP, config.method == "lift", "--method lift trains no text tower"),
+        (OF_CLIP, config.method in ("lift", "words"), f"--method {config.method} trains no text tower"),
     ):
         given = [n for n in names if getattr(config, n) != usual[n]] if holds else []
         if given:
