@@ -26,7 +26,7 @@ from lift.errors import LiftError
 from lift.evaluation import EvaluateConfig, evaluate
 from lift.indexing import IndexConfig, index
 from lift.training import TrainConfig, train
-from lift.training.batches import Batch, BatchMaker
+from lift.training.batches import Batch, BatchMaker, unreadable_photos
 from lift.training.workers import default_workers, made_ahead
 from shards_by_hand import damage, in_shards, maker, remote
 
@@ -192,6 +192,26 @@ def test_a_damaged_photo_is_replaced_counted_and_told(
     (tmp_path / "made" / "shards" / "train-000002.tar").unlink()
     with pytest.raises(LiftError, match=r"train-000002.tar cannot be opened .*\n.*it goes on"):
         batches(maker(made, tmp_path / "gone", batch_size=36), range(1), 2)
+
+
+def test_what_stands_in_is_listed_and_counted_once_and_a_dry_run_writes_nothing(
+    tiny_dataset: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    made, run = in_shards(tiny_dataset, tmp_path / "made"), tmp_path / "run"
+    damage(made, 10)
+    batches(make := maker(made, run, batch_size=36), range(1), 0)
+    (step,) = ([key for key, _, _ in make.listed(0)],)
+    assert step.count("images/11.png") == 2 and "images/10.png" not in step
+    (text,) = {int(text) // 3 for key, text, _ in make.listed(0) if key == "images/11.png"}
+    assert text == 11
+    file = run / "unreadable.jsonl"
+    file.write_text(file.read_text() * 2 + '{"key": "ima')  # of two processes, and cut by a kill
+    assert maker(made, run).unreadable == unreadable_photos(run) == make.unreadable
+    config = TrainConfig(
+        images=made.address, texts=tiny_store, out=tmp_path / "dry", preset="smoke", batch_size=36, validations=0,
+        dry_run=True,
+    )  # fmt: skip
+    assert train(config) is None and not config.out.exists()
 
 
 def test_a_worker_that_dies_is_an_error_with_a_remedy(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -102,9 +104,7 @@ class BatchMaker:
             self._shard_of = np.ascontiguousarray(self._shards.members[:, 0])[numbers]
             self._known = np.unique(self._shard_of)
             check_cache(self._shards, config.shuffle_shards, self._known)
-            file = config.out / UNREADABLE
-            lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-            self.unreadable = {entry["key"]: entry["reason"] for entry in map(json.loads, lines)}
+            self.unreadable = unreadable_photos(config.out)
 
     def __call__(self, step: int) -> Batch:
         return self.complete(self.look(self.wanted(step)))
@@ -165,6 +165,8 @@ class BatchMaker:
         number, position = divmod(step, self.per_epoch)
         epoch = self.epoch(number)
         rows = epoch.order[position * self.size : (position + 1) * self.size]
+        if self._shards is not None and (lost := unreadable_photos(self.config.out)):
+            rows = np.array([self._stand_in(int(row), lost) for row in rows])
         none = np.empty(0, np.int64)
         false = [none if epoch.negatives is None else epoch.negatives[row] for row in rows]
         keys = [self.dataset.rows[number].key for number in self.numbers[rows]]
@@ -204,11 +206,21 @@ class BatchMaker:
                     raise shards.unreadable(number, error) from error
             row = (row + 1) % len(self.numbers)
 
+    def _stand_in(self, row: int, lost: dict[str, str]) -> int:
+        """The row that was seen in place of `row`: what `_readable` found, told from the photos that are known lost."""
+        for _ in range(len(self.numbers)):
+            if self.dataset.rows[int(self.numbers[row])].key not in lost:
+                break
+            row = (row + 1) % len(self.numbers)
+        return row
+
     def _tell(self, key: str, reason: str) -> None:
         if key in self.unreadable:
             return
         self.unreadable[key] = reason
         note(f"photo {key} cannot be read ({reason}): another stands in for it")
+        if self.config.dry_run:  # writes nothing
+            return
         with (self.config.out / UNREADABLE).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, "reason": reason}, ensure_ascii=False) + "\n")
         if len(self.unreadable) > max(FEW, SHARE * len(self.numbers)):
@@ -219,6 +231,16 @@ class BatchMaker:
 
 
 batch_maker = BatchMaker
+
+
+def unreadable_photos(run: Path) -> dict[str, str]:
+    """Key and reason of every photo that others had to stand in for, once each: several processes may have met it."""
+    file, found = run / UNREADABLE, {}
+    for line in file.read_text("utf-8").splitlines() if file.is_file() else ():
+        with contextlib.suppress(json.JSONDecodeError):  # the line a kill cut in two
+            entry = json.loads(line)
+            found[entry["key"]] = entry["reason"]
+    return found
 
 
 def check_cache(pixels: ShardPixels, window: int, shards: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from lift.data import Dataset
 from lift.image import ImageEncoder, merge_lora
 from lift.store import EmbeddingStore
 from lift.training.arms import Arm, Scalars
-from lift.training.batches import UNREADABLE
+from lift.training.batches import unreadable_photos
 from lift.training.config import TrainConfig
 from lift.training.cost import machine, versions
 from lift.training.features import Features
@@ -103,7 +103,7 @@ def finish(
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
     fields = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in asdict(config).items()}
     fields |= {"images": dataset.address, "texts": store.place.url}
-    lost = config.out / UNREADABLE
+    lost = len(unreadable_photos(config.out))
     manifest = {
         "format": 1,
         "name": config.name,
@@ -121,7 +121,7 @@ def finish(
         "cost": {**cost, "offline_text": text_pass(store) if config.method == "lift" else None},
         "validation": validation,
         **({"negatives": negatives} if negatives else {}),
-        **({"unreadable_photos": len(lost.read_text("utf-8").splitlines())} if lost.is_file() else {}),
+        **({"unreadable_photos": lost} if lost else {}),
         **({"weights": f"moving average, decay {config.ema}"} if config.ema is not None else {}),
         **({"guard": guard} if guard is not None else {}),
         "versions": versions(),
