@@ -19,16 +19,18 @@ import torch
 import torch.nn.functional as F
 
 from lift.artefact import sha256_file
-from lift.data import Row
+from lift.data import Dataset, Row
 from lift.data.sampling import TextTable, drawn
 from lift.embedding import EmbedConfig, embed
 from lift.errors import LiftError
 from lift.image import IMAGE_ENCODERS, ImageEncoder
 from lift.losses import LOSSES
+from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, loop, train
+from lift.training.arms import LiftArm
 from lift.training.cost import step_flops
-from lift.training.negatives import nearest_rows, neighbours_of
+from lift.training.negatives import NegativeTable, find_hard_negatives, nearest_rows, neighbours_of
 from lift.training.request import request_of
 from lift.training.resolving import resolve
 
@@ -130,6 +132,27 @@ def test_a_step_gets_the_vectors_of_its_own_negatives(
     assert made["negatives"]["hard"]["kinds"] == {"attribute": 72, "object": 72, "pairs": 30}
     assert made["negatives"]["neighbours"]["captions"] == 1.0 and made["cost"]["negatives"]["flops"] > 0
     assert made["config"]["hard_negatives"] == 2 and made["config"]["mask_similar"] == 0.95
+
+
+def test_neighbours_are_none_of_the_rivals_that_have_a_loss_of_their_own(
+    tiny_dataset: Path, hard_store: Path, tmp_path: Path
+) -> None:
+    """Eight are asked for where a caption has fewer: what is left of the eight columns stays empty."""
+    options = OPTIONS | {"hard_negatives": 8}
+    config = resolve(tiny_config(tiny_dataset, hard_store, tmp_path / "run", **options))
+    dataset, store = Dataset(tiny_dataset), EmbeddingStore(hard_store)
+    numbers = dataset.split("train").tolist()
+    rows = [dataset.rows[n] for n in numbers]
+    found = find_hard_negatives(config, dataset, numbers)
+    arm = LiftArm(store, rows, "cpu", texts_of(found))
+    table = NegativeTable(config, rows, arm, found)
+    assert 0 < table.changed.shape[1] < 8
+    places = TextTable(rows, arm.number_of).places(0, 0)
+    own = table.of_epoch(0, 0, places)
+    assert own.shape == (36, 10) and np.array_equal(own[:, 8:], table.near[places])
+    assert (own[:, table.changed.shape[1] : 8] == -1).all() and (own[:, 0] >= 0).any()
+    plain = NegativeTable(replace(config, hard_weight=0.0), rows, arm, found).of_epoch(0, 0, places)
+    assert plain.shape == (36, table.changed.shape[1] + 2)
 
 
 COLOURS, SHAPES = ("red", "green", "blue", "yellow"), ("circle", "square", "triangle")

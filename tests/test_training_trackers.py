@@ -68,6 +68,17 @@ def test_mlflow_has_one_run_with_every_number_once(
     assert not (config.out / "tensorboard").exists()
 
 
+def test_mlflow_keeps_what_was_said_of_a_run_that_stopped_before_its_first_state(
+    config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="mlflow-skinny is not installed: pip install 'lift[mlflow]'")
+    config = replace(config, tracker=("mlflow",))
+    config.out.mkdir()
+    trackers.Trackers(config, 0)
+    again = trackers.Trackers(replace(config, on_spike="skip"), 0)  # as the stop has advised
+    assert capsys.readouterr().err == "" and list(again.open) == ["mlflow"]
+
+
 def records_of(file: Path) -> list[bytes]:
     """Records of a .wandb file: LevelDB's log, blocks of 32 kB, behind seven bytes of its own."""
     content, at, found, open_record = file.read_bytes(), 7, [], b""

@@ -65,6 +65,7 @@ class NegativeTable:
         """Look up the changed captions `found`, and search the neighbours, or read those a killed run has found."""
         table = TextTable(rows, arm.number_of)
         self.count, self.seconds, self.flops = config.hard_negatives, 0.0, 0
+        self.apart = config.hard_weight > 0 and config.neighbours > 0
         self.changed, unseen = changed_numbers(table.flat, found, arm)
         self.near = np.zeros((len(table.flat), 0), np.int64)
         self.facts: dict[str, Any] = {}
@@ -90,16 +91,13 @@ class NegativeTable:
         """Of finding the neighbours, as it stands in run.json."""
         return {"seconds": round(self.seconds, 2), "flops": self.flops}
 
-    @property
-    def width(self) -> int:
-        """Negatives of one image at most."""
-        return min(self.count, self.changed.shape[1]) + self.near.shape[1]
-
     def of_epoch(self, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
-        """Numbers of the negatives of the texts at `places`, in `epoch`: int64 (n, width), -1 for none."""
+        """Numbers of the negatives of the texts at `places`, in `epoch`: int64 (n, K), neighbours last, -1 for none."""
         changed = self.changed[places]
         chosen = drawn(seed, epoch, changed >= 0, self.count)
         picked = np.where(chosen >= 0, np.take_along_axis(changed, chosen.clip(0), 1), -1)
+        if self.apart:  # the first `count` columns have a loss of their own, which is none of the neighbours'
+            picked = np.pad(picked, ((0, 0), (0, self.count - picked.shape[1])), constant_values=-1)
         return np.concatenate([picked, self.near[places]], axis=1)
 
     def _neighbours(

@@ -108,11 +108,13 @@ class MLflow:
         )  # a kill forgot these steps, MLflow did not
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """One parameter each."""
+        """One parameter each. What a run that stopped before its first saved state has left stays: MLflow changes none."""
         from mlflow.entities import Param
 
+        known = self.client.get_run(self.run).data.params
+        new = {name: value for name, value in settings.items() if name not in known}
         self.client.log_batch(
-            self.run, params=[Param(name, str(value)[:5000]) for name, value in settings.items()]
+            self.run, params=[Param(name, str(value)[:5000]) for name, value in new.items()]
         )
 
     def log(self, step: int, values: dict[str, float]) -> None:
