@@ -108,7 +108,7 @@ class MLflow:
         )  # a kill forgot these steps, MLflow did not
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """One parameter each. What a run that stopped before its first saved state has left stays: MLflow changes none."""
+        """One parameter each. Those of a run that stopped before its first saved state stay: none can change."""
         from mlflow.entities import Param
 
         known = self.client.get_run(self.run).data.params
