@@ -38,8 +38,8 @@ def ablation_section(made: dict[str, Any]) -> list[str]:
     lines = [
         f"## Ablation, {config['epochs']} epochs: {'Flickr8k' if made['set'] == 'flickr8k' else made['set']}",
         "",
-        f"{config['image_encoder']} at {made['image_size']} px from scratch, batch {config['batch_size']}, seed 0. Percent, 95 % "
-        "bootstrap interval over photos; in brackets for the other arms: the paired difference to plain and its interval.",
+        f"{config['image_encoder']} at {made['image_size']} px from scratch, batch {config['batch_size']}, seed 0. "
+        "Percent, 95 % bootstrap interval over photos; in brackets the paired difference to plain and its interval.",
         "",
     ]
     rows = []
