@@ -69,7 +69,7 @@ def memory_of(
         sides.append(text_bytes(config, rows, dim, part))
     weights, learnt, activations, largest = (sum(side[n] for side in sides) for n in range(4))
     own = config.hard_negatives + config.neighbours
-    width = empty_encoder(config, size, dim, "meta").shape.width
+    width = tower_shape(config).width
     photos = share * FLOAT * (width if frozen_body(config) else 3 * size * size)
     ahead = 1 if config.device == "cpu" else 2  # an accelerator has the next one at hand
     texts = len({*distinct_texts(rows), *more}) if config.method == "lift" else 0
@@ -134,7 +134,7 @@ def disk_of(config: TrainConfig, dataset: Dataset, numbers: np.ndarray, memory: 
     """Disk that the RUN takes at most, by part. A new resume state is written before the old one goes."""
     learnt = memory.get("gradients", 0)
     average = learnt if config.ema is not None else 0
-    width = empty_encoder(config, dataset.image_size, 1, "meta").shape.width
+    width = tower_shape(config).width
     photos = len(seen_photos(dataset, numbers, config)) if frozen_body(config) else 0
     return {
         "checkpoint": memory["weights"],
