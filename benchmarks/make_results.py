@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ablation_section import ablation_section
 from text_sections import (
     embed_section,
     exam_section,
@@ -249,6 +250,8 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "store_speed": store_section,
     "embed_kills": kills_section,
     "road_kills": road_section,
+    "ablation_flickr8k_60": ablation_section,
+    "ablation_flickr8k_20": ablation_section,
     "exam_lights": exam_section,
     "exam_proof": proof_section,
     "scenes_speed": scenes_section,

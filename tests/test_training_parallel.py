@@ -112,7 +112,7 @@ def test_one_error_ends_all_and_is_told_once(met: list[dict[str, Any]]) -> None:
     # The same mistake in both is told by the one that found it first.
     for what, message in (
         ("no batch", "fewer than one batch of 37"),
-        ("diverged", "no longer finite at step"),
+        ("diverged", "the loss or its gradient is no longer finite"),
     ):
         told = sorted(process[what] for process in met[:2])
         assert message in told[0] and told[0].startswith("LiftError") and told[1].startswith("SystemExit")

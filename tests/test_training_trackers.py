@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lift.errors import LiftError
-from lift.training import TrainConfig, loop, trackers, train
+from lift.training import TrainConfig, trackers, train
 from lift.training.trackers import check_trackers, numbers_of
 
 
@@ -172,4 +172,3 @@ def test_the_loop_opens_them_by_option(config: TrainConfig) -> None:
     train(replace(config, tracker=("none",), epochs=1))
     assert {"log.jsonl", "run.json"} <= {path.name for path in config.out.iterdir()}
     assert not any((config.out / name).exists() for name in ("tensorboard", "mlflow", "wandb"))
-    assert loop.Trackers is trackers.Trackers
