@@ -156,8 +156,8 @@ def test_mistakes_in_the_options_of_words_are_named(tmp_path: Path) -> None:
     for options, said in (
         ({"method": "words", "head": "linear"}, "have a classifier over the words for a head"),
         ({"method": "words", "loss": "sigmoid"}, "words are labels"),
-        ({"method": "words", "hard_negatives": 1}, "--hard-negatives does nothing with --loss labels"),
-        ({"method": "words", "cosine_weight": 1.0}, "--cosine-weight does nothing with --loss labels"),
+        ({"method": "words", "hard_negatives": 1}, "--hard-negatives does nothing with --method words"),
+        ({"method": "words", "cosine_weight": 1.0}, "--cosine-weight does nothing with --method words"),
         ({"method": "words", "tune": "ridge"}, "use --method lift"),
         ({"loss": "labels"}, "belongs to --method words"),
         ({"head": "words"}, "belongs to --method words"),

@@ -161,6 +161,11 @@ def resolve_negatives(config: TrainConfig) -> TrainConfig:
     asked = [name for name in ("hard_negatives", "neighbours", "mask_similar") if getattr(config, name)]
     flag = f"--{asked[0].replace('_', '-')}" if asked else "--cosine-weight"
     if not known and (asked or config.cosine_weight):
+        if config.method == "words":
+            raise LiftError(
+                f"{flag} does nothing with --method words, whose loss compares no vectors",
+                "use --method lift, or leave it away",
+            )
         raise LiftError(
             f"{flag} does nothing with {'--tune' if config.loss == 'ridge' else '--loss'} {config.loss}",
             "use --loss contrastive or --loss sigmoid, or leave it away",
