@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,22 +159,3 @@ def test_a_killed_run_judges_as_an_undisturbed_one(
     assert json.loads((killed.out / "run.json").read_text())["guard"]["skipped"] == 1
     one, two = (json.loads((run / "spikes" / "step-35.json").read_text()) for run in (config.out, killed.out))
     assert one == two
-
-
-def test_the_others_stop_when_the_batch_has_been_kept(config: TrainConfig) -> None:
-    """torchrun ends process 0 as soon as another one has ended."""
-    config.out.mkdir()
-    file, seen = config.out / "spikes" / "step-1.json", []
-
-    def other() -> None:
-        with pytest.raises(LiftError, match="stopped at step 1"):
-            judged(Guard(config, lambda step: [], writes=False), 1, math.nan, 1.0)
-        seen.append(file.is_file())
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    time.sleep(0.1)
-    with pytest.raises(LiftError, match="stopped at step 1"):
-        judged(Guard(config, lambda step: []), 1, math.nan, 1.0)
-    thread.join()
-    assert seen == [True]

@@ -9,7 +9,6 @@ the values, so that a lasting change is normal after half a window.
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +30,6 @@ FAR = 10.0
 FACTORS = {"loss": 1.5, "grad_norm": 5.0}
 NAMES = {"loss": "loss", "grad_norm": "gradient norm"}
 MOST_FILES = 100  # of a batch of 16,384 photos one has 3 MB
-PATIENCE = 10.0  # seconds
 MOST_IN_A_ROW = 20  # skipped steps: the weights themselves are ruined, or the photos are
 
 Photos = Callable[[int], list[dict[str, Any]]]
@@ -101,8 +99,6 @@ class Guard:
             facts |= {"logit_scale": _plain(scale.item()), "learning_rate": rate}
             self.folder.mkdir(exist_ok=True)
             write_json(file, {"step": step, **facts, "photos": self.photos(step)})
-        elif kept and (does == "stop" or self.in_a_row + 1 >= MOST_IN_A_ROW):
-            await_file(file)
         if does == "stop":
             raise stopped(step, reason, values, file)
         if does == "note":
@@ -135,13 +131,6 @@ class Guard:
                 f"look at the photos and texts in {self.folder}; then lower --lr, lengthen --warmup or use "
                 "--precision fp32, with another --out",
             )
-
-
-def await_file(file: Path) -> None:
-    """Wait until process 0 has written `file`: when another process ends, torchrun ends process 0 as well."""
-    until = time.monotonic() + PATIENCE
-    while not file.is_file() and time.monotonic() < until:
-        time.sleep(0.02)
 
 
 def bounds(recent: Sequence[float] | deque[float], factor: float) -> tuple[float, float]:
