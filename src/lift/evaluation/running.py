@@ -67,7 +67,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
     config, dataset, model = subject.config, subject.dataset, subject.model
     files = {field: getattr(config, field) for field in TASKS[name].reads if getattr(config, field)}
     variant = [file.stem for file in files.values()] + ([f"first{config.limit}"] if config.limit else [])
-    path = result_path(config.run, name, f"{dataset.name}-{config.split}", "-".join(variant))
+    path = result_path(subject.home, name, f"{dataset.name}-{config.split}", "-".join(variant))
     request = {
         "task": name,
         "model": model.id,
@@ -94,7 +94,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
             "model": {
                 "id": model.id,
                 "method": model.method,
-                "run": config.run.resolve().name,
+                "run": subject.home.resolve().name,
                 "fingerprint": model.fingerprint.asdict(),
             },
             "seed": config.seed,

@@ -128,7 +128,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     for folder, place in zip(folders, resolved, strict=True):
         if resolved.count(place) > 1:
             raise LiftError(f"{folder} was given twice", "name every RUN once")
-    manifests = [read_manifest(folder, "run") for folder in folders]
+    manifests = [
+        read_manifest(folder, "rival" if (folder / "rival.json").is_file() else "run") for folder in folders
+    ]
     names = _unique_names(folders, [str(manifest.get("name") or "") for manifest in manifests])
     return [
         Run(folder, name, manifest, _read_results(folder), _read_log(folder))
