@@ -66,7 +66,9 @@ def test_pixels_and_vectors_are_those_of_transformers(family: str, rivals: dict[
     assert set(ours) == set(theirs)
     for name, value in theirs.items():
         valid = theirs.get("pixel_attention_mask", torch.ones(1))
-        if name == "pixel_values" and valid.ndim > 1:  # transformers leaves zeros before normalising, masked out
+        if (
+            name == "pixel_values" and valid.ndim > 1
+        ):  # transformers leaves zeros before normalising, masked out
             value = value * valid[:, :, None]
         np.testing.assert_allclose(ours[name].numpy(), value.numpy(), atol=1e-6)
     with torch.inference_mode():
@@ -83,9 +85,15 @@ def test_texts_are_encoded_as_published(family: str, rivals: dict[str, Any]) -> 
     folder, model = rivals[family]
     rival = load_clip(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.padding_side = "right"  # as the published SigLIP 2 folders have it, against the class's own default
+    tokenizer.padding_side = (
+        "right"  # as the published SigLIP 2 folders have it, against the class's own default
+    )
     sentences = [text.lower() for text in TEXTS] if family.startswith("siglip") else TEXTS
-    how = {"padding": "max_length" if family.startswith("siglip") else True, "truncation": True, "max_length": 48}
+    how = {
+        "padding": "max_length" if family.startswith("siglip") else True,
+        "truncation": True,
+        "max_length": 48,
+    }
     tokens = tokenizer(sentences, return_tensors="pt", **how)
     wanted = ["input_ids"] if family.startswith("siglip") else ["input_ids", "attention_mask"]
     with torch.inference_mode():
@@ -103,7 +111,9 @@ def test_limits_of_the_published_models() -> None:
     class Tokenizer:  # only its limit is asked for
         model_max_length = 512
 
-    limits = {family: Words(family, Tokenizer(), 512).limit for family in ("altclip", "chinese_clip", "siglip2")}
+    limits = {
+        family: Words(family, Tokenizer(), 512).limit for family in ("altclip", "chinese_clip", "siglip2")
+    }
     assert limits == {"altclip": 77, "chinese_clip": 52, "siglip2": 64}
     assert Words("clip", Tokenizer(), 77).limit == 77
 
@@ -132,7 +142,11 @@ def test_another_preprocessing_is_another_model(rivals: dict[str, Any], tmp_path
 
 @pytest.mark.parametrize("family", ["clip", "siglip2"])
 def test_index_and_search(
-    family: str, rivals: dict[str, Any], tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    family: str,
+    rivals: dict[str, Any],
+    tiny_dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, rival = rivals[family][0], load_clip(rivals[family][0])
     photos = tmp_path / "photos"
@@ -166,7 +180,10 @@ def test_own_code_runs_by_consent_only(
     own = {"AutoConfig": "modeling_own.OwnConfig", "AutoModel": "modeling_own.OwnModel"}
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "own_clip", "auto_map": own}))
     settings = json.loads((folder / "preprocessor_config.json").read_text())
-    norm = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
+    norm = {
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(settings | norm))
     with pytest.raises(LiftError, match=r"modeling_own\.py"):
         load_clip(folder)

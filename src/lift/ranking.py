@@ -14,7 +14,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 CELLS = 2**22  # scores held at once: 16 MB of float32, whatever the number of queries and candidates
-CROWDED = 0.01  # share of a float32 tile within rounding error, above which float64 is quicker than one by one
+CROWDED = (
+    0.01  # share of a float32 tile within rounding error, above which float64 is quicker than one by one
+)
 UNLIKE = 0.9  # share of distinct vectors, below which copies are scored once and counted
 
 
@@ -112,7 +114,12 @@ def _side(queries: np.ndarray, candidates: np.ndarray, query: np.ndarray, candid
 
 
 def _count(
-    a: np.ndarray, b: np.ndarray, best_a: np.ndarray, best_b: np.ndarray | None, copies: np.ndarray, cells: int
+    a: np.ndarray,
+    b: np.ndarray,
+    best_a: np.ndarray,
+    best_b: np.ndarray | None,
+    copies: np.ndarray,
+    cells: int,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """(better, tied) of each row of `a` among `b`, counted `copies` times, and of each row of `b` among `a`."""
     high = max(1, min(len(a), int(cells**0.5)))

@@ -33,8 +33,10 @@ class EvaluateConfig:
 
     run: Positional[Path]
     """RUN folder, made by `lift train`; or the folder or hub id of a published CLIP, SigLIP or the like"""
-    task: Literal["all", "retrieval", "long-retrieval", "pairs", "zero-shot", "verification"] = "all"
-    """what to measure; `all` takes every task for which the DATASET has what it needs"""
+    task: Literal[
+        "all", "retrieval", "long-retrieval", "pairs", "zero-shot", "verification", "robustness"
+    ] = "all"
+    """what to measure; `all` takes every task but robustness for which the DATASET has what it needs"""
     dataset: Path | None = None
     """DATASET folder; without it the one that the RUN was trained on"""
     split: Literal["train", "val", "test", "all"] = "val"
@@ -56,6 +58,16 @@ class EvaluateConfig:
     """photos or texts encoded together"""
     device: str = "cpu"
     """where to encode: cpu, cuda, cuda:1, mps"""
+    cost_missed: float | None = None
+    """verification: what an accepted false sentence costs; with the next two gives the cost per 1,000 sentences"""
+    cost_false_alarm: float | None = None
+    """verification: what a rejected true sentence costs, in the same currency"""
+    cost_minute: float | None = None
+    """verification: what a minute of a person costs who is asked and always right"""
+    minutes: float = 1.0
+    """verification: minutes that a person needs for one sentence"""
+    false_share: float | None = None
+    """verification: how many of 100 sentences are false in daily work (default: as many as in the data)"""
     cache: Path | None = None
     """folder that keeps the vectors of photos for the next evaluation (default: `cache` beside the results)"""
     out: Path | None = None

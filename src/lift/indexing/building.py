@@ -75,9 +75,7 @@ def request_of(
     }
 
 
-def write_index(
-    model: Model | Rival, source: Source, out: Path, request: dict[str, Any]
-) -> dict[str, Any]:
+def write_index(model: Model | Rival, source: Source, out: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Encode the photos and write the INDEX folder whole or not at all; returns report.json's content."""
     with new_folder(out) as folder:
         rows, set_aside = _write_vectors(model, source, folder, request["max_pixels"])

@@ -55,7 +55,9 @@ class Index:
         return cls(folder)
 
     @classmethod
-    def build(cls, model: Model | Rival, photos: Path | str, out: Path | str, *, overwrite: bool = False) -> Index:
+    def build(
+        cls, model: Model | Rival, photos: Path | str, out: Path | str, *, overwrite: bool = False
+    ) -> Index:
         """Index a folder of photos or a DATASET; an INDEX of the same photos and model is just opened."""
         source, out = open_source(Path(photos)), Path(out)
         request = request_of(model, source)
@@ -107,7 +109,9 @@ class Index:
             f"the INDEX anew: {self._recipe(model.run)}",
         )
 
-    def search(self, query: str | np.ndarray, top: int = 10, *, model: Model | Rival | None = None) -> list[Match]:
+    def search(
+        self, query: str | np.ndarray, top: int = 10, *, model: Model | Rival | None = None
+    ) -> list[Match]:
         """The `top` photos for one sentence (with `model`) or one unit vector (dim,), best first.
 
         Exact; photos of equal score come in the order of their rows.

@@ -74,9 +74,7 @@ def state_of(folder: Path, files: Sequence[Path]) -> str:
     return digest(state)
 
 
-def from_files(
-    folder: Path, files: Sequence[Path], model: Model | Rival, max_pixels: int
-) -> Iterator[Batch]:
+def from_files(folder: Path, files: Sequence[Path], model: Model | Rival, max_pixels: int) -> Iterator[Batch]:
     """Decode `files` (relative to `folder`) in their order, as `model` wants them, in batches of at most 64."""
     read = partial(_read, folder, partial(model.prepare, max_pixels=max_pixels))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

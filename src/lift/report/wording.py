@@ -24,6 +24,11 @@ CONTROLS = {  # name -> (as shown beside a score, what it means)
         "The same choice with the words of both sentences in random order. A score that is no higher than "
         "this one was earned by which words occur, not by how they are put together.",
     ),
+    "wrong_photo": (
+        "wrong photo",
+        "The same choice with a photo that neither sentence is about. A score that is no higher than this one "
+        "was earned by language habits, not by what is in the photo.",
+    ),
     "chance": ("guessing", "What blind guessing would get."),
     "majority_class": ("most frequent class", "What always naming the most frequent class would get."),
 }

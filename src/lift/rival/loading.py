@@ -51,7 +51,9 @@ def load_clip(name: Path | str, *, device: str = "cpu") -> Rival:
     family = config.get("model_type", "")
     code = code_references(folder, modules=False)
     if family not in FAMILIES and not code:
-        raise LiftError(f"{origin.name} is of family {family!r}, which is no two-tower model known here", KNOWN)
+        raise LiftError(
+            f"{origin.name} is of family {family!r}, which is no two-tower model known here", KNOWN
+        )
     _check_code(origin, code)
     check_tokenizer(folder)
     settings = processor_settings(folder)
@@ -118,7 +120,9 @@ def _positions(config: Any) -> int | None:
     text = config.get_text_config()
     found = getattr(text, "max_position_embeddings", None)
     roberta = "altclip" in str(text.model_type) or "roberta" in str(text.model_type)
-    return found - 2 if found and roberta else found  # these begin to count behind the number of <pad>, which is 1
+    return (
+        found - 2 if found and roberta else found
+    )  # these begin to count behind the number of <pad>, which is 1
 
 
 def _recorded(folder: Path) -> Path | str:
@@ -133,7 +137,9 @@ def _recorded(folder: Path) -> Path | str:
 
 def _check_code(origin: Origin, code: dict[str, str]) -> None:
     if code and os.environ.get(CONSENT) != "1":
-        files = sorted({reference.rpartition("--")[2].rpartition(".")[0] + ".py" for reference in code.values()})
+        files = sorted(
+            {reference.rpartition("--")[2].rpartition(".")[0] + ".py" for reference in code.values()}
+        )
         raise LiftError(
             f"{origin.name} runs program code of its own: {', '.join(files)} in {origin.folder}",
             f"read these files, for they can do whatever you can; if you trust them, set {CONSENT}=1",

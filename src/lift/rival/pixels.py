@@ -85,7 +85,9 @@ class Preprocessing:
         height, width = fitted_size(image.height, image.width, side, most)
         pixels = np.asarray(image.resize((width, height), self.resample))
         rows, columns = height // side, width // side
-        cut = pixels.reshape(rows, side, columns, side, 3).transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+        cut = (
+            pixels.reshape(rows, side, columns, side, 3).transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+        )
         record = np.zeros((), [("patches", np.uint8, (most, side * side * 3)), ("grid", np.int32, 2)])
         record["patches"][: len(cut)], record["grid"][:] = cut, (rows, columns)
         return record
@@ -139,7 +141,9 @@ def read_preprocessing(settings: Mapping[str, Any] | None, family: str) -> Prepr
     found = replace(USUAL.get(family, _CLIP))
     settings = settings or {}
     if settings.get("do_pad") or settings.get("do_thumbnail") or settings.get("do_align_long_axis"):
-        raise LiftError("the model's image processor pads or thumbnails photos, which lift does not do", REMEDY)
+        raise LiftError(
+            "the model's image processor pads or thumbnails photos, which lift does not do", REMEDY
+        )
     if found.patches and "patch_size" in settings:
         patches = int(settings["patch_size"]), int(settings.get("max_num_patches", 256))
         found = replace(found, patches=patches)
