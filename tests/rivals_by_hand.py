@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+
 from models_by_hand import LIMIT, tiny_tokenizer
 
 VISION: dict[str, Any] = {

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lift.errors import LiftError
 from lift.evaluation import EvaluateConfig
 from lift.evaluation.hubs import hub_facts, occurrences, skewness, worst_queries
 from lift.evaluation.pairs import wrong_photos
 from lift.evaluation.robustness import DAMAGES, damaged
 from lift.evaluation.running import check_costs
 from lift.evaluation.selective import best_threshold, class_decisions, folds_of, threshold_decisions
-from lift.evaluation.telling import cost_sentences
 from lift.evaluation.working_cost import (
     Costs,
     best_thresholds,
@@ -21,7 +21,6 @@ from lift.evaluation.working_cost import (
     item_costs,
     item_weights,
 )
-from lift.errors import LiftError
 
 
 def test_best_threshold_by_hand() -> None:
@@ -101,9 +100,9 @@ def test_expected_cost_of_a_perfect_and_of_a_blind_model() -> None:
     assert rare is not None and rare["accept_everything"]["value"] == pytest.approx(500)
     assert rare["model"]["value"] == pytest.approx(500) and rare["false_share"] == 5
     assert expected_cost(np.zeros(4), labels[:4], photos[:4], COSTS) is None
-    told = " ".join(cost_sentences(perfect))
+    told = " ".join(perfect["sentences"])
     assert "250 of them false" in told and "the model saves 1,000.00" in told
-    assert "not shown" in " ".join(cost_sentences(blind))
+    assert "not shown" in " ".join(blind["sentences"])
 
 
 def test_costs_must_be_complete() -> None:

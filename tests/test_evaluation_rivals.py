@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rivals_by_hand import save_rival
 
 import lift
 from lift.data import Dataset
@@ -19,6 +18,7 @@ from lift.metrics import recall_at_k
 from lift.model import Model
 from lift.report import CompareConfig, compare
 from lift.rival import load_clip
+from rivals_by_hand import save_rival
 
 
 @pytest.fixture(scope="module")

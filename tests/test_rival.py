@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models_by_hand import TEXTS
 from PIL import Image
-from rivals_by_hand import RIVALS, save_rival
 
 import lift
 from lift.data import Dataset
@@ -19,6 +17,8 @@ from lift.indexing import Index, IndexConfig, index
 from lift.rival import Rival, is_rival, load_clip
 from lift.rival.pixels import centre_crop, fitted_size, read_preprocessing
 from lift.rival.words import check_tokenizer
+from models_by_hand import TEXTS
+from rivals_by_hand import RIVALS, save_rival
 
 PROCESSORS = {
     "clip": ("clip", "CLIPImageProcessorPil"),

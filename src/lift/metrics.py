@@ -69,7 +69,11 @@ def recall_of_counts(
 ) -> dict[str, np.ndarray]:
     """recall_outcomes from the counts of ranking.rank_counts_both_ways."""
     sides = {"text_to_image": to_image, "image_to_text": to_text}
-    return {f"{name}/recall@{k}": chance_within(*counts, k) for name, counts in sides.items() for k in ks}
+    return {
+        f"{name}/recall@{k}": chance_within(counts[0], counts[1], counts[2], k)
+        for name, counts in sides.items()
+        for k in ks
+    }
 
 
 def recall_at_k(

@@ -144,7 +144,8 @@ class _Tile:
         self._multiply(np.float64 if a.dtype == np.float64 else np.float32)
 
     def _multiply(self, dtype: type) -> None:
-        a, b = self.a.astype(dtype, copy=False), self.b.astype(dtype, copy=False)
+        a: np.ndarray = self.a.astype(dtype, copy=False)
+        b: np.ndarray = self.b.astype(dtype, copy=False)
         self.rough = a @ b.T
         longest = np.linalg.norm(a.astype(np.float64), axis=1).max()
         longest *= np.linalg.norm(b.astype(np.float64), axis=1).max()

@@ -30,7 +30,9 @@ def mcnemar(only_a: int, only_b: int) -> PValue:
 
     Exact: the binomial test of the smaller among both. Mid-p: Fagerland, Lydersen & Laake 2013.
     """
-    return sign_flip_test(np.repeat([1.0, -1.0], [only_a, only_b]))
+    found = sign_flip_test(np.repeat([1.0, -1.0], [only_a, only_b]))
+    assert found is not None  # all sizes are 1
+    return found
 
 
 def sign_flip_test(differences: Float[np.ndarray, " c"]) -> PValue | None:

@@ -7,6 +7,7 @@ cost is reported on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,7 @@ def expected_cost(
 
     ask = np.full(len(scores), costs.ask)
     accept = np.where(labels, 0.0, costs.missed)
-    return {
+    found = {
         "per": ITEMS,
         "costs": {"missed": costs.missed, "false_alarm": costs.false_alarm, "ask": costs.ask},
         "false_share": round(float(100 * (weights * ~labels).sum() / len(labels)), 3),
@@ -77,6 +78,39 @@ def expected_cost(
         },
         "thresholds": {"reject_below": _finite(low), "accept_from": _finite(high)},
     }
+    return found | {"sentences": cost_sentences(found)}
+
+
+def cost_sentences(cost: Mapping[str, Any]) -> list[str]:
+    """What the thresholds mean for daily work, in sentences for a person who decides."""
+    share, model, ask = cost["share"], cost["model"], cost["always_ask"]
+    first = (
+        f"Of 1,000 sentences, {cost['false_share'] * 10:.0f} of them false, the model would accept "
+        f"{share['accepted'] * 10:.0f}, reject {share['rejected'] * 10:.0f} and give {share['asked'] * 10:.0f} to a "
+        f"person. That costs {_money(model)} in all: false sentences missed, false alarms and the person's time."
+    )
+    second = (
+        f"Asking a person about every one costs {ask['value']:,.2f}; {_saves(cost['saved_against_asking'])}."
+    )
+    third = (
+        f"Accepting everything unseen costs {_money(cost['accept_everything'])}; "
+        f"{_saves(cost['saved_against_accepting'])}."
+    )
+    return [first, second, third]
+
+
+def _money(entry: Mapping[str, float]) -> str:
+    """`120.00 (95.00 to 150.00)`: a sum with its 95 % interval."""
+    return f"{entry['value']:,.2f} ({entry['low']:,.2f} to {entry['high']:,.2f})"
+
+
+def _saves(saved: Mapping[str, float]) -> str:
+    if saved["low"] > 0:
+        return f"the model saves {_money(saved)}"
+    if saved["high"] < 0:
+        turned = {"value": -saved["value"], "low": -saved["high"], "high": -saved["low"]}
+        return f"the model costs {_money(turned)} more"
+    return f"whether the model saves anything is not shown ({_money(saved)})"
 
 
 def _finite(threshold: float) -> float | None:

@@ -18,7 +18,7 @@ from lift.predict import DEFAULT_TEMPLATES, class_features, spoken
 
 
 class Labelled(NamedTuple):
-    """Photos with a label: their positions in the split (n,), labels (n,) and the unit vectors (c, D) of all classes."""
+    """Photos with a label: positions in the split (n,), labels (n,); unit vectors (c, D) of all classes."""
 
     positions: np.ndarray
     labels: np.ndarray

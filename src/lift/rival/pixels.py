@@ -78,7 +78,7 @@ class Preprocessing:
 
     def _normalised(self, pixels: np.ndarray) -> np.ndarray:
         scaled = (pixels * self.scale).astype(np.float32)  # the product in float64, as transformers has it
-        return (scaled - np.float32(self.mean)) / np.float32(self.std)
+        return (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
 
     def _as_patches(self, image: Image.Image) -> np.ndarray:
         side, most = self.patches or (1, 1)
