@@ -1,7 +1,9 @@
 """Rivals: pixels, tokens and vectors equal those of transformers itself, on tiny random models of each family."""
 
+import importlib.util
 import json
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +231,51 @@ def test_crops_and_free_sizes_by_hand() -> None:
     assert centre_crop(square, (5, 3))[:, 1, 0].tolist() == [0, 1, 4, 7, 0]
     assert fitted_size(100, 100, 16, 256) == (256, 256)
     assert fitted_size(100, 200, 8, 16) == (24, 40)  # 3 x 5 patches; the next step would be 3 x 6
+
+
+def test_open_clip_without_its_package_says_what_to_install() -> None:
+    if importlib.util.find_spec("open_clip") is None:
+        with pytest.raises(LiftError, match="open_clip") as caught:
+            load_clip("open_clip:ViT-B-32/openai")
+        assert "pip install open_clip_torch" in str(caught.value)
+    assert is_rival("open_clip:ViT-B-32/openai") and is_rival(Path("open_clip:hf-hub:org/model"))
+
+
+def test_open_clip_through_a_stand_in_of_its_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package cannot be installed beside every torch; this has the functions of it that are called."""
+
+    class Tiny(torch.nn.Module):
+        context_length = 5
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.eye(3))
+
+        def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels.mean(dim=(2, 3)) @ self.weight
+
+        def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
+            return tokens[:, :3].float() @ self.weight
+
+    asked = []
+    package = types.ModuleType("open_clip")
+    package.__version__ = "0"  # type: ignore[attr-defined]
+    package.create_model_from_pretrained = lambda name, pretrained: (  # type: ignore[attr-defined]
+        asked.append((name, pretrained)) or Tiny(),
+        lambda picture: torch.from_numpy(
+            np.asarray(picture.resize((4, 4))).transpose(2, 0, 1) / np.float32(255)
+        ),
+    )
+    package.get_tokenizer = lambda name: (
+        lambda texts: torch.tensor(  # type: ignore[attr-defined]
+            [[len(text), 1, 2, 0, 0] for text in texts]
+        )
+    )
+    monkeypatch.setitem(sys.modules, "open_clip", package)
+    rival = load_clip("open_clip:ViT-B-32/openai")
+    load_clip("open_clip:hf-hub:org/model")
+    assert asked == [("ViT-B-32", "openai"), ("hf-hub:org/model", None)]
+    red = Image.new("RGB", (9, 9), (255, 0, 0))
+    np.testing.assert_allclose(rival.encode_image([red]), [[1, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(rival.encode_text(["ab"]), [[2 / 3, 1 / 3, 2 / 3]], atol=1e-6)
+    assert rival.fingerprint.max_tokens == 5

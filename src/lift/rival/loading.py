@@ -16,6 +16,7 @@ from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.image.pretrained import processor_settings
 from lift.rival.model import Rival, Towers
+from lift.rival.open_clip import PREFIX, load_open_clip
 from lift.rival.pixels import Preprocessing, read_preprocessing
 from lift.rival.words import Words, check_tokenizer
 from lift.text.folder import Origin, hash_settings, hash_tokenizer, hash_weights, read_json
@@ -30,6 +31,8 @@ KNOWN = f"known families: {', '.join(FAMILIES)}, and models whose own code has g
 def is_rival(name: Path | str) -> bool:
     """True for what `load_clip` takes and `lift train` did not make: a model's folder, its results, or a hub id."""
     folder = Path(name)
+    if str(name).startswith(PREFIX):
+        return True
     if folder.is_dir():
         return not (folder / "run.json").is_file() and any(
             (folder / file).is_file() for file in ("rival.json", "config.json")
@@ -38,13 +41,15 @@ def is_rival(name: Path | str) -> bool:
 
 
 def load_clip(name: Path | str, *, device: str = "cpu") -> Rival:
-    """A published two-tower model, from its folder, its hub id, or the folder of its results.
+    """A published two-tower model, from its folder, its hub id, `open_clip:…`, or the folder of its results.
 
     Its own code runs only with the environment variable LIFT_TRUST_REMOTE_CODE=1. LiftError when it is no such model,
     files are missing, or its preprocessing is not known.
     """
     check_device(device)
     name = _recorded(Path(name)) if (Path(name) / "rival.json").is_file() else name
+    if str(name).startswith(PREFIX):
+        return load_open_clip(str(name), device)
     folder, commit = (Path(name), "") if Path(name).is_dir() else fetch(str(name), None)
     origin = Origin(folder, folder.resolve().name if not commit else str(name), str(name), "")
     config = read_json(folder / "config.json")
@@ -128,7 +133,7 @@ def _positions(config: Any) -> int | None:
 def _recorded(folder: Path) -> Path | str:
     """The model that the results folder belongs to; LiftError when it is gone."""
     source = read_manifest(folder, "rival")["source"]
-    if is_hub_id(source) or Path(source).is_dir():
+    if source.startswith(PREFIX) or is_hub_id(source) or Path(source).is_dir():
         return source
     raise LiftError(
         f"the model that {folder} holds results of is not where it was ({source})", "give its folder instead"
