@@ -124,6 +124,7 @@ def test_robustness(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["metrics"]["blur/top1"]["value"] == pytest.approx(mean, abs=1e-3)
     assert len(result["metrics"]) == 2 * (1 + len(DAMAGES))
     assert "severe" in capsys.readouterr().out
+    assert len(list((run / "cache").iterdir())) == 1  # the whole photos; those of damaged ones are gone
 
 
 def test_costs_of_verification(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,8 +56,8 @@ def sign_flip_test(differences: Float[np.ndarray, " c"]) -> PValue | None:
     if int((values * counts).sum()) > 2_000_000 or len(values) > 200:
         return None
     chances = np.ones(1)
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-        chances = np.convolve(chances, _spread(_binomial(count), value))
+    for place in np.argsort(-counts, kind="stable").tolist():  # the longest first, while the table is short
+        chances = _convolved(chances, int(counts[place]), int(values[place]))
     centre = (len(chances) - 1) / 2  # place k of the table is the sum 2 * (k - centre)
     seen = abs(round(float(np.sign(differences[np.abs(differences) > UNIT]) @ steps)))
     away = np.abs(2 * (np.arange(len(chances)) - centre))
@@ -73,10 +73,12 @@ def _binomial(n: int) -> np.ndarray:
     return np.exp(logs - n * np.log(2))
 
 
-def _spread(chances: np.ndarray, step: int) -> np.ndarray:
-    """The same chances with step - 1 zeros between them."""
-    out = np.zeros((len(chances) - 1) * step + 1)
-    out[::step] = chances
+def _convolved(chances: np.ndarray, count: int, step: int) -> np.ndarray:
+    """Chances of the sum after `count` more throws that each add `step` or nothing."""
+    out = np.zeros(len(chances) + count * step)
+    for heads, chance in enumerate(_binomial(count).tolist()):
+        if chance > 0:  # the far tails of many throws underflow
+            out[heads * step : heads * step + len(chances)] += chance * chances
     return out
 
 

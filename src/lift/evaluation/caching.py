@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,10 @@ class VectorCache:
         np.save(buffer, vectors, allow_pickle=False)
         content = buffer.getvalue()
         write_bytes(self._file(part), content + hashlib.sha256(content).digest())
+
+    def remove(self) -> None:
+        """Forget all parts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _file(self, part: int) -> Path:
         return self.folder / f"{part:05d}.vectors"

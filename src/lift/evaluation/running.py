@@ -125,6 +125,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
             "request": request,
         }
         result = write_result(path, measured, facts)
+        subject.drop_changed()
     show_result(result)
     tell_details(result.get("details") or {})
     say(f"  {path}")

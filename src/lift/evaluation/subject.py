@@ -98,6 +98,7 @@ class Subject:
         self.numbers: np.ndarray = self.dataset.split(config.split)[: config.limit]
         self.rows: list[Row] = [self.dataset.rows[number] for number in self.numbers]
         self._vectors: dict[str, np.ndarray] = {}
+        self._passing: list[VectorCache] = []
         if warning := resizing_note(self.model, self.dataset):
             note(warning)
 
@@ -119,6 +120,8 @@ class Subject:
         `change` names what it does: vectors are kept under that name, in parts, each as soon as it is there.
         """
         cache, parts = self._cache_of(change), []
+        if change:
+            self._passing.append(cache)
         with progress_bar(f"encoding photos {change}".rstrip(), len(self.numbers)) as bar:
             for start in range(0, len(self.numbers), IMAGES_AT_ONCE):
                 numbers = self.numbers[start : start + IMAGES_AT_ONCE]
@@ -131,6 +134,12 @@ class Subject:
                 parts.append(vectors[: len(numbers)])
                 bar.advance(len(numbers))
         return np.concatenate(parts)
+
+    def drop_changed(self) -> None:
+        """Remove the kept vectors of changed photos, which are many and of no use once the result is written."""
+        for cache in self._passing:
+            cache.remove()
+        self._passing.clear()
 
     def _cache_of(self, change: str) -> VectorCache:
         """Kept vectors of this model, these photos in this split, and `change`."""
