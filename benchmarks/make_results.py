@@ -231,7 +231,7 @@ def evaluation_section(made: dict[str, Any]) -> list[str]:
         f"## Scoring {made['photos']:,} photos and {made['texts']:,} texts, without encoding them",
         "",
         f"Vectors of {made['dim']} numbers, ranks exact with ties; with all intervals, controls, hubs and the files. "
-        f"Median of {len(made['rounds'])} processes, {made['machine']['threads']} threads, load {load} in all: "
+        f"Processes: {len(made['rounds'])} (the median is shown), threads: {made['machine']['threads']}, load: {load}; "
         f"the processor's seconds tell more than the clock's. Peak {made['peak_bytes'] / 1e6:.0f} MB, of which "
         f"{made['added_bytes'] / 1e6:.0f} MB by scoring.",
         "",
