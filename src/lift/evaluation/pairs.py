@@ -16,12 +16,13 @@ PROTOCOL = (
     "pair accuracy: share of pairs in which the true text has the higher cosine with the photo, a tie half a "
     "hit; control text only: the same with the mean photo of the split in place of the photo; control "
     "shuffled words: both texts as bags of words, in lower case and an order that depends on the words only, "
-    "so that pairs of the same words tie"
+    "so that pairs of the same words tie; control wrong photo: the same two texts with another photo of the "
+    "split, drawn by the seed; control chance: 50"
 )
 
 
 def pairs(subject: Subject) -> Measurement:
-    """Pair accuracy by kind and length on --pairs or the DATASET's own pairs, with two controls."""
+    """Pair accuracy by kind and length on --pairs or the DATASET's own pairs, with four controls."""
     file = subject.config.pairs
     if file and holds_statements(file):
         raise NotApplicable(f"{file} holds single sentences with labels", "use --task verification")
@@ -39,6 +40,12 @@ def pairs(subject: Subject) -> Measurement:
             subject.scores(number, [bag for bag, _ in bags]), subject.scores(number, [bag for _, bag in bags])
         ),
     }
+    if len(subject.rows) > 1:
+        other = wrong_photos(number, len(subject.rows), subject.config.seed)
+        outcomes["control/wrong_photo/"] = pair_outcomes(
+            subject.scores(other, positive), subject.scores(other, negative)
+        )
+    outcomes["control/chance/"] = np.full(len(kept), 50.0)
     clusters = subject.numbers[number]
     metrics = {
         f"{prefix}{name}": Metric(values[members], clusters[members])
@@ -48,6 +55,16 @@ def pairs(subject: Subject) -> Measurement:
     left_out = f"; pairs left out because their photo is outside the split: {len(every) - len(kept)}"
     n = {"images": len(set(positions)), "pairs": len(kept)}
     return Measurement(protocol=PROTOCOL + left_out, n=n, metrics=metrics)
+
+
+def wrong_photos(positions: np.ndarray, photos: int, seed: int) -> np.ndarray:
+    """For the photo at each position (n,) another of the `photos`, drawn evenly; the same one for equal positions.
+
+    What a model gets with a photo that neither text is about, it got from the language: negatives of training that
+    read oddly teach to prefer the smoother sentence, whatever is seen.
+    """
+    shift = np.random.default_rng((seed, photos)).integers(1, photos, size=photos)
+    return (positions + shift[positions]) % photos
 
 
 def groups(pairs: Sequence[Pair]) -> dict[str, np.ndarray]:

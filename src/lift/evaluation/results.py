@@ -53,12 +53,16 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples."""
+    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples.
+
+    `details` are lists and curves that are no single numbers, for the report: JSON values by name.
+    """
 
     protocol: str
     n: dict[str, int]
     metrics: dict[str, Metric]
     examples: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def result_path(run: Path, task: str, data: str, variant: str) -> Path:
@@ -109,6 +113,7 @@ def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) ->
         "metrics": {name: metric.entry(facts["seed"]) for name, metric in measured.metrics.items()},
         "per_item": per_item.name,
         "examples": measured.examples,
+        "details": measured.details,
         "seconds": facts["seconds"],
         "versions": {"lift": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "request": facts["request"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from lift.artefact import sha256_file
@@ -19,8 +20,10 @@ from lift.evaluation.results import (
     write_result,
 )
 from lift.evaluation.retrieval import long_retrieval, retrieval
+from lift.evaluation.robustness import robustness
 from lift.evaluation.subject import EvaluateConfig, NotApplicable, Subject
-from lift.evaluation.verification import verification
+from lift.evaluation.telling import tell_details
+from lift.evaluation.verification import costs_of, verification
 from lift.evaluation.zero_shot import zero_shot
 
 
@@ -29,6 +32,7 @@ class Task(NamedTuple):
 
     measure: Callable[[Subject], Measurement]
     reads: tuple[str, ...] = ()
+    asked_only: bool = False  # too slow to be part of `all`
 
 
 TASKS: dict[str, Task] = {
@@ -37,6 +41,7 @@ TASKS: dict[str, Task] = {
     "pairs": Task(pairs, reads=("pairs",)),
     "zero-shot": Task(zero_shot, reads=("classes",)),
     "verification": Task(verification, reads=("pairs",)),
+    "robustness": Task(robustness, reads=("classes",), asked_only=True),
 }
 
 
@@ -50,11 +55,12 @@ def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
         raise LiftError(f"--limit {config.limit} leaves nothing to compare", "use 2 photos or more")
     if config.batch_size < 1 or config.seed < 0:
         raise LiftError("--batch-size must be 1 or more, --seed 0 or more", "leave them out")
+    check_costs(config)
     subject = Subject(config)
     if config.task != "all":
         return [_result_of(config.task, subject)]
     results = []
-    for name in TASKS:
+    for name in (name for name, task in TASKS.items() if not task.asked_only):
         try:
             results.append(_result_of(name, subject))
         except NotApplicable as reason:
@@ -62,12 +68,28 @@ def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
     return results
 
 
+def check_costs(config: EvaluateConfig) -> None:
+    """LiftError for costs that are incomplete or senseless."""
+    given = {name: getattr(config, f"cost_{name}") for name in ("missed", "false_alarm", "minute")}
+    lacks = [name for name, value in given.items() if value is None]
+    if lacks and len(lacks) < len(given):
+        raise LiftError(
+            "the cost per 1,000 sentences needs all three costs",
+            "add " + ", ".join(f"--cost-{name.replace('_', '-')}" for name in lacks),
+        )
+    share = config.false_share
+    if any(value is not None and value < 0 for value in given.values()) or config.minutes < 0:
+        raise LiftError("costs and minutes must be 0 or more", "leave out the sign")
+    if share is not None and not 0 < share < 100:
+        raise LiftError(f"--false-share {share:g} is no share of 100", "give a number between 0 and 100")
+
+
 def _result_of(name: str, subject: Subject) -> dict[str, Any]:
     """One task's result, measured and written unless the same request was answered before."""
     config, dataset, model = subject.config, subject.dataset, subject.model
     files = {field: getattr(config, field) for field in TASKS[name].reads if getattr(config, field)}
     variant = [file.stem for file in files.values()] + ([f"first{config.limit}"] if config.limit else [])
-    path = result_path(config.run, name, f"{dataset.name}-{config.split}", "-".join(variant))
+    path = result_path(subject.home, name, f"{dataset.name}-{config.split}", "-".join(variant))
     request = {
         "task": name,
         "model": model.id,
@@ -76,7 +98,8 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
         "seed": config.seed,
         "limit": config.limit,
         "files": {field: sha256_file(file) for field, file in files.items()},
-        "template": list(config.template) if name == "zero-shot" else [],
+        "template": list(config.template) if name in ("zero-shot", "robustness") else [],
+        "costs": asdict(costs) if name == "verification" and (costs := costs_of(config)) else None,
         "stored_texts": config.texts is not None,
     }
     if not config.overwrite:
@@ -94,7 +117,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
             "model": {
                 "id": model.id,
                 "method": model.method,
-                "run": config.run.resolve().name,
+                "run": subject.home.resolve().name,
                 "fingerprint": model.fingerprint.asdict(),
             },
             "seed": config.seed,
@@ -102,6 +125,8 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
             "request": request,
         }
         result = write_result(path, measured, facts)
+        subject.drop_changed()
     show_result(result)
+    tell_details(result.get("details") or {})
     say(f"  {path}")
     return result
