@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,24 +31,45 @@ def pairs(subject: Subject) -> Measurement:
     if not kept:
         raise NotApplicable("there are no pairs", "give a file: --pairs FILE.jsonl")
     number = np.array(positions)
+    outcomes = pair_scores(subject, number, kept).outcomes
+    left_out = f"; pairs left out because their photo is outside the split: {len(every) - len(kept)}"
+    n = {"images": len(set(positions)), "pairs": len(kept)}
+    metrics = metrics_of(outcomes, kept, subject.numbers[number])
+    return Measurement(protocol=PROTOCOL + left_out, n=n, metrics=metrics)
+
+
+class PairScores(NamedTuple):
+    """Cosines of the true and the false texts (n,), and outcomes in percent (n,) by prefix of the metric's name."""
+
+    positive: np.ndarray
+    negative: np.ndarray
+    outcomes: dict[str, np.ndarray]
+
+
+def pair_scores(subject: Subject, number: np.ndarray, kept: Sequence[Pair]) -> PairScores:
+    """The pairs scored against the photos at positions `number`, and against what the controls put there."""
     positive, negative = [pair.positive for pair in kept], [pair.negative for pair in kept]
     bags = [bags_of_words(pair, seed=(subject.config.seed, n)) for n, pair in enumerate(kept)]
+    true, false = subject.scores(number, positive), subject.scores(number, negative)
     outcomes = {
-        "": pair_outcomes(subject.scores(number, positive), subject.scores(number, negative)),
+        "": pair_outcomes(true, false),
         "control/text_only/": pair_outcomes(subject.blind_scores(positive), subject.blind_scores(negative)),
         "control/shuffled_words/": pair_outcomes(
             subject.scores(number, [bag for bag, _ in bags]), subject.scores(number, [bag for _, bag in bags])
         ),
     }
-    clusters = subject.numbers[number]
-    metrics = {
+    return PairScores(true, false, outcomes)
+
+
+def metrics_of(
+    outcomes: dict[str, np.ndarray], kept: Sequence[Pair], clusters: np.ndarray
+) -> dict[str, Metric]:
+    """Metrics by kind and length of outcomes (n,) by prefix; `clusters` (n,) are the photos."""
+    return {
         f"{prefix}{name}": Metric(values[members], clusters[members])
         for prefix, values in outcomes.items()
         for name, members in groups(kept).items()
     }
-    left_out = f"; pairs left out because their photo is outside the split: {len(every) - len(kept)}"
-    n = {"images": len(set(positions)), "pairs": len(kept)}
-    return Measurement(protocol=PROTOCOL + left_out, n=n, metrics=metrics)
 
 
 def groups(pairs: Sequence[Pair]) -> dict[str, np.ndarray]:

@@ -48,12 +48,16 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples."""
+    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples.
+
+    `lines` are items that a person may want to read, sort out and use again: they go to a JSONL file of their own.
+    """
 
     protocol: str
     n: dict[str, int]
     metrics: dict[str, Metric]
     examples: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
 
 def result_path(run: Path, task: str, data: str, variant: str) -> Path:
@@ -86,13 +90,16 @@ def refuse_other_data(path: Path, dataset_id: str) -> None:
 
 
 def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write npz, then JSON (so that a JSON is never without its npz); returns the JSON's content.
+    """Write npz and JSONL, then JSON (so that a JSON is never without them); returns the JSON's content.
 
     `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     per_item = path.with_suffix(".npz")
     write_bytes(per_item, per_item_bytes(measured.metrics))
+    if measured.lines:
+        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in measured.lines)
+        write_bytes(path.with_suffix(".jsonl"), lines.encode())
     result = {
         "format": 1,
         "task": facts["task"],

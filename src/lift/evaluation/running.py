@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lift.artefact import sha256_file
 from lift.console import note, say
 from lift.errors import LiftError
+from lift.evaluation.own_pairs import own_pairs
 from lift.evaluation.pairs import pairs
 from lift.evaluation.results import (
     Measurement,
@@ -25,32 +28,37 @@ from lift.evaluation.zero_shot import zero_shot
 
 
 class Task(NamedTuple):
-    """How to measure, and which files of the config (by field name) the outcome depends on."""
+    """How to measure, and on which files and other fields of the config (by name) the outcome depends."""
 
     measure: Callable[[Subject], Measurement]
     reads: tuple[str, ...] = ()
+    minds: tuple[str, ...] = ()
 
 
 TASKS: dict[str, Task] = {
     "retrieval": Task(retrieval),
     "long-retrieval": Task(long_retrieval),
     "pairs": Task(pairs, reads=("pairs",)),
+    "own-pairs": Task(own_pairs, minds=("most",)),
     "zero-shot": Task(zero_shot, reads=("classes",)),
     "verification": Task(verification, reads=("pairs",)),
 }
 
 
-def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
-    """Measure the tasks of `config`, write RUN/results/*.json, print tables; returns the JSONs' contents."""
+def evaluate(config: EvaluateConfig, vectors: dict[str, np.ndarray] | None = None) -> list[dict[str, Any]]:
+    """Measure the tasks of `config`, write RUN/results/*.json, print tables; returns the JSONs' contents.
+
+    vectors: text -> unit vector, filled as texts are encoded; give one dict to several RUNs on one frozen encoder.
+    """
     for name in ("pairs", "classes"):
         file = getattr(config, name)
         if file is not None and not file.is_file():
             raise LiftError(f"there is no file {file}", f"give --{name} a file that exists")
     if config.limit is not None and config.limit < 2:
         raise LiftError(f"--limit {config.limit} leaves nothing to compare", "use 2 photos or more")
-    if config.batch_size < 1 or config.seed < 0:
-        raise LiftError("--batch-size must be 1 or more, --seed 0 or more", "leave them out")
-    subject = Subject(config)
+    if min(config.batch_size, config.most) < 1 or config.seed < 0:
+        raise LiftError("--batch-size and --most must be 1 or more, --seed 0 or more", "leave them out")
+    subject = Subject(config, vectors)
     if config.task != "all":
         return [_result_of(config.task, subject)]
     results = []
@@ -78,6 +86,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
         "files": {field: sha256_file(file) for field, file in files.items()},
         "template": list(config.template) if name == "zero-shot" else [],
         "stored_texts": config.texts is not None,
+        **{field: getattr(config, field) for field in TASKS[name].minds},
     }
     if not config.overwrite:
         refuse_other_data(path, dataset.id)

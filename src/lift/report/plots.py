@@ -214,7 +214,7 @@ def _pairs_panel(axis: Axes, group: Group, lines: Sequence[Line | None], control
     axis.grid(axis="y", visible=False)
 
 
-CONTROL_MARKS = {"text_only": "|", "shuffled": "x", "shuffled_words": "x"}
+CONTROL_MARKS = {"text_only": "|", "shuffled": "x", "shuffled_words": "x", "wrong_photo": "+"}
 
 
 def curves(runs: Sequence[Run]) -> list[tuple[str, list[tuple[int, list[float], list[float]]]]]:

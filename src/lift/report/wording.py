@@ -24,6 +24,11 @@ CONTROLS = {  # name -> (as shown beside a score, what it means)
         "The same choice with the words of both sentences in random order. A score that is no higher than "
         "this one was earned by which words occur, not by how they are put together.",
     ),
+    "wrong_photo": (
+        "wrong photo",
+        "The same choice made with another photo in front of the model. A score that is no higher than this one "
+        "says nothing about the photo.",
+    ),
     "chance": ("guessing", "What blind guessing would get."),
     "majority_class": ("most frequent class", "What always naming the most frequent class would get."),
 }
