@@ -73,7 +73,7 @@ class ClaimsConfig:
                 raise LiftError(f"there is no file {file}", "give --sentences files that exist")
         if self.budget is not None and self.epochs is not None:
             raise LiftError("--budget and --epochs were both given", "give one of them")
-        if self.budget is None and self.epochs is None and self.device != "cpu":
+        if self.epochs is None and self.device != "cpu":
             raise LiftError(f"how fast {self.device} trains is not known", "give --epochs")
         minutes = DEFAULT_MINUTES if self.budget is None else self.budget
         if not 0 < minutes < 100_000 or (self.epochs is not None and self.epochs < 1):

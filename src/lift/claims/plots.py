@@ -29,7 +29,7 @@ def differences_plot(claims: Sequence[dict[str, Any]], name: str, margin: float)
             spread = [[row["difference"] - row["low"]], [row["high"] - row["difference"]]]
             _point(axis, row["difference"], place, row["verdict"], spread)
         _finish(figure, axis, rows)
-        axis.set_xlabel("difference, points of 100 (right: the claimed side)")
+        axis.set_xlabel("difference, points of 100 (right: the arm named first scores higher)")
 
     return draw(name, 1.5 + 0.32 * len(rows), paint)
 
