@@ -8,8 +8,8 @@ import pytest
 
 from lift.errors import LiftError
 from lift.evaluation import EvaluateConfig
+from lift.evaluation.controls import wrong_photos
 from lift.evaluation.hubs import hub_facts, occurrences, skewness, worst_queries
-from lift.evaluation.pairs import wrong_photos
 from lift.evaluation.robustness import DAMAGES, damaged
 from lift.evaluation.running import check_costs
 from lift.evaluation.selective import best_threshold, class_decisions, folds_of, threshold_decisions
@@ -130,10 +130,17 @@ def test_hubs_by_hand() -> None:
 
 def test_wrong_photos_are_others() -> None:
     positions = np.array([0, 3, 3, 7, 9])
-    found = wrong_photos(positions, 10, seed=0)
+    nobody = [("true",)] * 5, [()] * 10
+    found = wrong_photos(positions, *nobody, seed=0)
     assert (found != positions).all() and found[1] == found[2] and (found < 10).all()
-    every = np.concatenate([wrong_photos(np.arange(3), 3, seed) for seed in range(200)]).reshape(-1, 3)
+    every = np.stack([wrong_photos(np.arange(3), [("a",)] * 3, [()] * 3, seed) for seed in range(200)])
     assert np.mean(every[:, 0] == 1) == pytest.approx(0.5, abs=0.12)
+    # Of four photos the first three have the text a: each of them gets the last, which has it not, and that any other.
+    texts = [{"a"}, {"a"}, {"a", "b"}, {"b"}]
+    for seed in range(20):
+        found = wrong_photos(np.arange(4), [("a",), ("a",), ("a",), ("c",)], texts, seed)
+        assert found[:3].tolist() == [3, 3, 3] and found[3] != 3
+    assert wrong_photos(np.array([0]), [("a",)], texts[:2], 0).tolist() == [1]  # there is no better one
 
 
 def test_damages_grow_and_repeat() -> None:

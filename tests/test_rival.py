@@ -103,7 +103,9 @@ def test_texts_are_encoded_as_published(family: str, rivals: dict[str, Any]) -> 
     found = rival.encode_text([*TEXTS, TEXTS[0]], batch_size=2)
     np.testing.assert_allclose(found[:-1], expected, atol=1e-5)
     np.testing.assert_array_equal(found[0], found[-1])
-    assert rival.fingerprint.max_tokens == 48
+    assert rival.fingerprint.max_tokens == rival.max_tokens == 48
+    masks = tokenizer(sentences)["attention_mask"]
+    assert rival.counts_tokens and rival.token_counts(TEXTS).tolist() == [len(mask) for mask in masks]
     assert ("lower case" in rival.fingerprint.pooling) == family.startswith("siglip")
 
 

@@ -53,7 +53,8 @@ def test_exact_test_keeps_its_promise() -> None:
 
 def test_holm_by_hand() -> None:
     assert s.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert s.holm([0.5, 0.9]) == [1.0, 1.0] and s.holm([]) == []
+    assert s.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert s.holm([0.5, 0.9]) == [1.0, 1.0] and s.holm([]) == [] and s.holm([0.03]) == [0.03]
 
 
 def test_detectable_difference() -> None:

@@ -202,14 +202,21 @@ def bootstrap_interval(
     values: np.ndarray, clusters: np.ndarray, seed: int = 0, samples: int = 1000
 ) -> tuple[float, float]:
     """95 % percentile bootstrap interval of the mean of `values` (n,), resampling whole clusters (n,)."""
+    low, high = np.percentile(bootstrap_means(values, clusters, seed, samples), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bootstrap_means(
+    values: np.ndarray, clusters: np.ndarray, seed: int = 0, samples: int = 1000
+) -> Float[np.ndarray, " s"]:
+    """Means (s,) of `values` (n,) with whole clusters (n,) drawn anew, with replacement."""
     names, number = np.unique(clusters, return_inverse=True)
     sums, sizes = np.bincount(number, weights=values), np.bincount(number).astype(np.float64)
     drawn = [
         (counts @ sums) / (counts @ sizes)
         for counts in _cluster_counts(len(names), len(names), seed, samples)
     ]
-    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
-    return float(low), float(high)
+    return np.concatenate(drawn)
 
 
 def paired_bootstrap(

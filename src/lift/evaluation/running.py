@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lift.artefact import sha256_file
 from lift.console import note, say
 from lift.errors import LiftError
+from lift.evaluation.own_pairs import own_pairs
 from lift.evaluation.pairs import pairs
 from lift.evaluation.results import (
     Measurement,
@@ -28,35 +31,40 @@ from lift.evaluation.zero_shot import zero_shot
 
 
 class Task(NamedTuple):
-    """How to measure, and which files of the config (by field name) the outcome depends on."""
+    """How to measure, and on which files and other fields of the config (by name) the outcome depends."""
 
     measure: Callable[[Subject], Measurement]
     reads: tuple[str, ...] = ()
     asked_only: bool = False  # too slow to be part of `all`
+    minds: tuple[str, ...] = ()
 
 
 TASKS: dict[str, Task] = {
     "retrieval": Task(retrieval),
     "long-retrieval": Task(long_retrieval),
     "pairs": Task(pairs, reads=("pairs",)),
+    "own-pairs": Task(own_pairs, minds=("most",)),
     "zero-shot": Task(zero_shot, reads=("classes",)),
     "verification": Task(verification, reads=("pairs",)),
     "robustness": Task(robustness, reads=("classes",), asked_only=True),
 }
 
 
-def evaluate(config: EvaluateConfig) -> list[dict[str, Any]]:
-    """Measure the tasks of `config`, write RUN/results/*.json, print tables; returns the JSONs' contents."""
+def evaluate(config: EvaluateConfig, vectors: dict[str, np.ndarray] | None = None) -> list[dict[str, Any]]:
+    """Measure the tasks of `config`, write RUN/results/*.json, print tables; returns the JSONs' contents.
+
+    vectors: text -> unit vector, filled as texts are encoded; give one dict to several RUNs on one frozen encoder.
+    """
     for name in ("pairs", "classes"):
         file = getattr(config, name)
         if file is not None and not file.is_file():
             raise LiftError(f"there is no file {file}", f"give --{name} a file that exists")
     if config.limit is not None and config.limit < 2:
         raise LiftError(f"--limit {config.limit} leaves nothing to compare", "use 2 photos or more")
-    if config.batch_size < 1 or config.seed < 0:
-        raise LiftError("--batch-size must be 1 or more, --seed 0 or more", "leave them out")
+    if min(config.batch_size, config.most) < 1 or config.seed < 0:
+        raise LiftError("--batch-size and --most must be 1 or more, --seed 0 or more", "leave them out")
     check_costs(config)
-    subject = Subject(config)
+    subject = Subject(config, vectors)
     if config.task != "all":
         return [_result_of(config.task, subject)]
     results = []
@@ -101,6 +109,7 @@ def _result_of(name: str, subject: Subject) -> dict[str, Any]:
         "template": list(config.template) if name in ("zero-shot", "robustness") else [],
         "costs": asdict(costs) if name == "verification" and (costs := costs_of(config)) else None,
         "stored_texts": config.texts is not None,
+        **{field: getattr(config, field) for field in TASKS[name].minds},
     }
     if not config.overwrite:
         refuse_other_data(path, dataset.id)

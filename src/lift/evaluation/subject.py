@@ -34,7 +34,14 @@ class EvaluateConfig:
     run: Positional[Path]
     """RUN folder, made by `lift train`; or the folder or hub id of a published CLIP, SigLIP or the like"""
     task: Literal[
-        "all", "retrieval", "long-retrieval", "pairs", "zero-shot", "verification", "robustness"
+        "all",
+        "retrieval",
+        "long-retrieval",
+        "pairs",
+        "own-pairs",
+        "zero-shot",
+        "verification",
+        "robustness",
     ] = "all"
     """what to measure; `all` takes every task but robustness for which the DATASET has what it needs"""
     dataset: Path | None = None
@@ -44,6 +51,8 @@ class EvaluateConfig:
     pairs: Path | None = None
     """JSONL file of {image, positive, negative, kind} for pairs and verification, or of
     {image, sentence, label} for verification; `image` is a key of the DATASET"""
+    most: int = 500
+    """own-pairs: at most so many pairs of one kind and length"""
     classes: Path | None = None
     """class names for zero-shot, one a line; without it the labels of the DATASET"""
     template: tuple[str, ...] = ()
@@ -53,7 +62,7 @@ class EvaluateConfig:
     limit: int | None = None
     """only the first so many photos of the split, for a quick look"""
     seed: int = 0
-    """for the bootstrap, the shuffled words, the false captions and the choice of examples"""
+    """for the bootstrap, the shuffled words, the false captions, the pairs made and the choice of examples"""
     batch_size: int = 256
     """photos or texts encoded together"""
     device: str = "cpu"
@@ -83,8 +92,8 @@ class NotApplicable(LiftError):
 class Subject:
     """A model and the photos it is measured on; `rows[i]` belongs to `image_features[i]`."""
 
-    def __init__(self, config: EvaluateConfig) -> None:
-        """Open RUN, DATASET and STORE of the config."""
+    def __init__(self, config: EvaluateConfig, vectors: dict[str, np.ndarray] | None = None) -> None:
+        """Open RUN, DATASET and STORE of the config; `vectors` are those of texts that are known already."""
         self.config = config
         published = is_rival(config.run)
         if published and config.dataset is None:
@@ -97,7 +106,7 @@ class Subject:
             _say_if_changed(self.dataset, config.run)
         self.numbers: np.ndarray = self.dataset.split(config.split)[: config.limit]
         self.rows: list[Row] = [self.dataset.rows[number] for number in self.numbers]
-        self._vectors: dict[str, np.ndarray] = {}
+        self._vectors: dict[str, np.ndarray] = {} if vectors is None else vectors
         self._passing: list[VectorCache] = []
         if warning := resizing_note(self.model, self.dataset):
             note(warning)

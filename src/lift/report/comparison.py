@@ -106,7 +106,8 @@ def compare_runs(runs: Sequence[Run]) -> tuple[list[Group], list[NotComparable]]
                 stale.append(_named(run, result, STALE))
                 continue
             by_group.setdefault(result.group, {})[number] = result
-    order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key))
+    # Pairs made by rule come after those that somebody made: the first of a section speaks in the conclusion.
+    order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key[0] == "own-pairs", key))
     groups: list[Group] = []
     left_out = stale
     for key in track(order, "comparing"):

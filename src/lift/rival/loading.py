@@ -102,7 +102,7 @@ def _rival(
     )
     scale = getattr(model, "logit_scale", None)
     return Rival(
-        Towers(transform.prepare, images, texts),
+        Towers(transform.prepare, images, texts, words.counts),
         name=origin.name,
         method=family or "own",
         source=folder,

@@ -27,12 +27,14 @@ Photo = Path | str | bytes | Image.Image
 class Towers:
     """The parts of a two-tower model: what prepares a photo, and what turns stacks of them, and texts, into vectors.
 
-    prepare: upright RGB picture -> array. images: stack of those -> (n, D). texts: sentences -> (n, D).
+    prepare: upright RGB picture -> array. images: stack of those -> (n, D). texts: sentences -> (n, D). tokens:
+    sentences -> how many tokens each has before it is cut, where that can be known.
     """
 
     prepare: Callable[[Image.Image], np.ndarray]
     images: Callable[[np.ndarray], Tensor]
     texts: Callable[[list[str]], Tensor]
+    tokens: Callable[[Sequence[str]], np.ndarray] | None = None
 
 
 class Rival:
@@ -115,6 +117,22 @@ class Rival:
                 vectors[start : start + len(part)] = found.cpu().numpy()
                 bar.advance(len(part))
         return vectors[[row[text] for text in texts]].reshape(len(texts), self.dim)
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether `token_counts` is to be had."""
+        return self._towers.tokens is not None
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a sentence that are read; what is beyond is cut off."""
+        return self.fingerprint.max_tokens
+
+    def token_counts(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens (n,) of each sentence before any cut."""
+        if self._towers.tokens is None:
+            raise LiftError(f"{self.name} does not tell its tokens", "leave the count out")
+        return self._towers.tokens(texts)
 
     def stand_in(self, folder: Path | str) -> None:
         """Refused: a light encoder is distilled from the STORE of a trained RUN."""

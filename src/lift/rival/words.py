@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,6 +75,12 @@ class Words:
         )
         wanted = ("input_ids", "attention_mask") if self.side.masked else ("input_ids",)
         return {name: torch.as_tensor(found[name]).to(device) for name in wanted}
+
+    def counts(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens (n,) of each text before any cut, int64."""
+        given = [text.lower() for text in texts] if self.side.lower else list(texts)
+        found = self._tokenizer(given, truncation=False, verbose=False)["input_ids"] if given else []
+        return np.array([len(one) for one in found], np.int64)
 
     def describe(self) -> str:
         """The settings in words, for the fingerprint."""
