@@ -22,10 +22,12 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/make_cli.py --check
 	$(BIN)/python docs/make_benchmarks.py --check
+	$(BIN)/python docs/make_claims.py --check
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_benchmarks.py
+	$(BIN)/python docs/make_claims.py
 
 $(BIN)/python:
 	@for python in "$${PYTHON:-python3}" python3.13 python3.12 python3.11; do \

@@ -1,13 +1,13 @@
 """What negatives and mixes of losses bring: one arm per option, against the plain contrastive loss, same steps.
 
     python benchmarks/ablation.py scenes --work /tmp/ablation --images 2000 --epochs 10
-    python benchmarks/ablation.py flickr8k --data ../shared/data/flickr8k --work /tmp/ablation --epochs 10
+    python benchmarks/ablation.py flickr8k --data ../shared/data/flickr8k --work /tmp/ablation --epochs 20
 
 Every arm sees the same photos with the same captions and crops from the same initial weights. Writes
-benchmarks/results/ablation_<set>_<epochs>.json with recall@10 both ways, pair accuracy by kind beside the control that
-sees no photo, paired differences to the plain arm with 95 % intervals, arms of several seeds pooled, what a reader of
-the sentences alone gets right, the FLOPs of a sample, the machine and the versions. The runs stay in --work; a stopped
-benchmark goes on, and arms that are added later stand beside those that were there.
+benchmarks/results/ablation_<set>_<epochs>.json with recall@10 both ways, pair accuracy by kind beside the controls,
+paired differences to the plain arm with 95 % intervals, arms of several seeds pooled, what a reader of the sentences
+alone gets right, the FLOPs of a sample, the machine and the versions. The runs stay in --work; a stopped benchmark goes
+on, and arms that are added later stand beside those that were there.
 """
 
 from __future__ import annotations
@@ -18,21 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import tyro
-from lift.significance import pooled_difference, pooled_interval
 from tyro.conf import Positional
 
+from ablation_gather import gather
 from lift.adaptation import ConditionConfig, condition
 from lift.artefact import write_json
-from lift.data import Dataset
 from lift.embedding import EmbedConfig, embed
 from lift.evaluation import EvaluateConfig, evaluate
 from lift.evaluation.retrieval import joined
 from lift.ingest import IngestConfig, ingest
-from lift.metrics import bootstrap_interval, paired_bootstrap
 from lift.scenes import ScenesConfig, scenes
-from lift.store import EmbeddingStore
 from lift.training import TrainConfig, train
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,10 +59,6 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "clip-balanced": ("store", {"method": "clip", "batches": "balanced"}),
     "clip-by-length": ("store", {"method": "clip", "batches": "by-length"}),
 }
-#: Kinds whose false sentence sounds as likely as the true one ("a boy throws a man" beside "a man throws a boy").
-PLAUSIBLE = ["swap_colour", "swap_people_people", "swap_people_animal"]
-Outcome = tuple[np.ndarray, np.ndarray]  # percent per item, photo of the item
-RECALLS = ("text_to_image/recall@10", "image_to_text/recall@10")
 
 
 @dataclass(frozen=True)
@@ -127,7 +119,9 @@ def main(config: AblationConfig) -> None:
             own = None if options.get("method") == "clip" else stores[texts]
             for task in ("retrieval", "long-retrieval", "pairs"):
                 evaluate(EvaluateConfig(run, task, dataset=work / "dataset", texts=own))  # type: ignore[arg-type]
-    write_json(RESULTS / f"ablation_{config.set}_{config.epochs}.json", gather(config, work))
+    write_json(
+        RESULTS / f"ablation_{config.set}_{config.epochs}.json", gather(ARMS, config.set, config.epochs, work)
+    )
 
 
 def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
@@ -162,136 +156,6 @@ def prepare(config: AblationConfig, work: Path) -> dict[str, Path]:
         stores["long"] = work / "long"
         embed(EmbedConfig(work / "dataset-long", stores["long"], sentences=most))
     return stores
-
-
-def gather(config: AblationConfig, work: Path) -> dict[str, Any]:
-    """Everything the table needs, from the RUN folders of --epochs that are finished and measured."""
-    arms: dict[str, dict[str, Any]] = {}
-    found: dict[str, list[dict[str, Outcome]]] = {}
-    first: dict[str, Any] = {}
-    for arm, (_, options) in ARMS.items():
-        for seed in range(10):
-            run, plain = (work / f"{name}-{config.epochs}-{seed}" for name in (arm, "plain"))
-            if not (run / "run.json").is_file() or len(list((run / "results").glob("*.json"))) < 3:
-                continue
-            made = json.loads((run / "run.json").read_text("utf-8"))
-            first = first or made
-            outcomes = outcomes_of(run)
-            found.setdefault(arm, []).append(outcomes)
-            # Seconds are left out: arms are trained one after the other, and a machine may get busy in between.
-            of_seed = {
-                "metrics": {name: summary(outcome) for name, outcome in outcomes.items()},
-                "flops_per_sample": made["cost"]["flops_per_sample"],
-                "negatives": made.get("negatives"),
-            }
-            if arm != "plain" and (plain / "run.json").is_file():
-                of_seed["minus_plain"] = differences(outcomes, outcomes_of(plain))
-            asked = {name: made["config"][name] for name in (*options, "hard_kinds") if made["config"][name]}
-            arms.setdefault(arm, {"options": asked, "seeds": {}})["seeds"][str(seed)] = of_seed
-    names = ("image_encoder", "epochs", "batch_size", "lr", "min_crop", "flip")
-    several = {arm: seeds for arm, seeds in found.items() if len(seeds) > 1}
-    return {
-        "set": config.set,
-        "image_size": config.size,
-        "config": {name: first["config"][name] for name in names},
-        "dataset": first["dataset"],
-        "text_encoder": "minilm",
-        "plausible_kinds": PLAUSIBLE,
-        "blind_reader": blind_reader(work) if config.set == "flickr8k" else None,
-        "arms": arms,
-        "pooled": {arm: {name: pooled(seeds, name) for name in seeds[0]} for arm, seeds in several.items()},
-        "pooled_minus_clip": {
-            arm: {name: pooled_gap(seeds, several["clip"], name) for name in seeds[0]}
-            for arm, seeds in several.items()
-            if arm != "clip" and "clip" in several
-        },
-        "machine": first["machine"],
-        "versions": first["versions"],
-    }
-
-
-def outcomes_of(run: Path) -> dict[str, Outcome]:
-    """Per wanted metric the outcome of every item, in percent, and its photo; the plausible kinds also as one."""
-    found: dict[str, Outcome] = {}
-    for file in sorted((run / "results").glob("*.npz")):
-        task = file.name.partition("--")[0]
-        with np.load(file) as made:
-            for key in made.files:
-                name = key.replace("__", "/")
-                if not key.endswith("__image") and is_wanted(name):
-                    long = "long/" if task == "long-retrieval" else ""
-                    found[long + name] = (made[key], made[f"{key}__image"])
-    for before in ("", "control/text_only/"):
-        parts = [
-            found[f"{before}pair_accuracy/{kind}"] for kind in PLAUSIBLE if f"pair_accuracy/{kind}" in found
-        ]
-        if parts:
-            values, photos = (np.concatenate(side) for side in zip(*parts, strict=True))
-            found[f"{before}pair_accuracy/plausible"] = (values, photos)
-    return found
-
-
-def is_wanted(metric: str) -> bool:
-    """Recall@10 both ways, and pair accuracies over all lengths with the control that sees no photo."""
-    by_length = "/short/" in metric or "/long/" in metric
-    control = metric.startswith("control/") and "text_only" not in metric
-    return metric in RECALLS or ("pair_accuracy/" in metric and not by_length and not control)
-
-
-def summary(outcome: Outcome) -> dict[str, float]:
-    """Mean, 95 % interval over photos, number of items."""
-    low, high = bootstrap_interval(*outcome)
-    return {
-        "value": round(float(outcome[0].mean()), 3),
-        "low": round(low, 3),
-        "high": round(high, 3),
-        "n": len(outcome[0]),
-    }
-
-
-def differences(mine: dict[str, Outcome], plain: dict[str, Outcome]) -> dict[str, list[float]]:
-    """Paired difference to the plain arm, per metric: [mean, low, high], 95 %."""
-    shared = [name for name in mine if name in plain]
-    return {n: [round(x, 3) for x in paired_bootstrap(mine[n][0], plain[n][0], mine[n][1])] for n in shared}
-
-
-def pooled(seeds: list[dict[str, Outcome]], name: str) -> list[float]:
-    """Mean over seeds and items with its 95 % interval, both drawn anew."""
-    found = pooled_interval(np.stack([seed[name][0] for seed in seeds]), seeds[0][name][1])
-    return [round(float(x), 3) for x in found[:3]]
-
-
-def pooled_gap(mine: list[dict[str, Outcome]], clip: list[dict[str, Outcome]], name: str) -> list[float]:
-    """Mean difference to CLIP over seeds and items with its 95 % interval."""
-    one, two = (np.stack([seed[name][0] for seed in seeds]) for seeds in (mine, clip))
-    return [round(float(x), 3) for x in pooled_difference(one, two, mine[0][name][1])[:3]]
-
-
-def blind_reader(work: Path) -> dict[str, float]:
-    """Pair accuracy of a reader that sees no photo: a linear map fitted on the vectors of the training pairs.
-
-    It says how much of a pair is told by the sentences alone, to whoever has seen such pairs before.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    dataset, store = Dataset(work / "dataset"), EmbeddingStore(work / "store")
-    sides = []
-    for split in ("train", "val"):
-        pairs = [pair for pair in dataset.pairs if pair.split == split]
-        true, false = (
-            store.vectors([getattr(pair, side) for pair in pairs]) for side in ("positive", "negative")
-        )
-        sides.append((true - false, np.array([pair.kind for pair in pairs])))
-    (seen, _), (asked, kinds) = sides
-    labels = np.repeat([1, 0], len(seen))
-    reader = LogisticRegression(C=100.0, fit_intercept=False, max_iter=2000).fit(
-        np.concatenate([seen, -seen]), labels
-    )
-    right = 100.0 * (asked @ reader.coef_[0] > 0)
-    groups = {"all": kinds != "", "plausible": np.isin(kinds, PLAUSIBLE)} | {
-        k: kinds == k for k in sorted(set(kinds))
-    }
-    return {f"pair_accuracy/{name}": round(float(right[chosen].mean()), 3) for name, chosen in groups.items()}
 
 
 if __name__ == "__main__":

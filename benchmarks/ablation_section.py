@@ -11,9 +11,11 @@ SHOWN = (
     ("image_to_text/recall@10", "photo → sentence, recall@10"),
     ("long/text_to_image/recall@10", "long text → photo, recall@10"),
     ("pair_accuracy/all", "pairs, all kinds"),
-    ("control/text_only/pair_accuracy/all", "… of the mean photo"),
+    ("text_only/all", "… with the mean photo"),
+    ("wrong_photo/all", "… with a wrong photo"),
     ("pair_accuracy/plausible", "pairs, plausible kinds"),
-    ("control/text_only/pair_accuracy/plausible", "… of the mean photo"),
+    ("text_only/plausible", "… with the mean photo"),
+    ("wrong_photo/plausible", "… with a wrong photo"),
 )
 WHAT = {
     "plain": "contrastive, the plain store",
@@ -83,7 +85,8 @@ def cell(one: dict[str, Any], name: str) -> str:
     """Value with its interval, and the difference to plain."""
     metric = one["metrics"].get(name)
     if metric is None:
-        return "–"
+        control = one["controls"].get(name)
+        return "–" if control is None else f"{control:.1f}"
     change = one.get("minus_plain", {}).get(name)
     beside = "" if change is None else " [{:+.1f}: {:+.1f} to {:+.1f}]".format(*change)
     return f"{metric['value']:.1f} ({metric['low']:.1f}–{metric['high']:.1f}){beside}"

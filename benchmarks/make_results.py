@@ -236,6 +236,26 @@ def frozen_section(made: dict[str, Any]) -> list[str]:
     ]
 
 
+def evaluation_section(made: dict[str, Any]) -> list[str]:
+    """Seconds and memory of scoring."""
+    load = ", ".join(f"{one['load_average']:.1f}" for one in made["rounds"])
+    rows = [
+        [name, f"{of['processor_seconds']:.1f}", f"{of['seconds']:.1f}"]
+        for name, of in made["median"].items()
+    ]
+    return [
+        f"## Scoring {made['photos']:,} photos and {made['texts']:,} texts, without encoding them",
+        "",
+        f"Vectors of {made['dim']} numbers, ranks exact with ties; with all intervals, controls, hubs and the files. "
+        f"Processes: {len(made['rounds'])} (the median is shown), threads: {made['machine']['threads']}, load: {load}; "
+        f"the processor's seconds tell more than the clock's. Peak {made['peak_bytes'] / 1e6:.0f} MB, of which "
+        f"{made['added_bytes'] / 1e6:.0f} MB by scoring.",
+        "",
+        *table(["", "processor seconds", "seconds by the clock"], rows),
+        "",
+    ]
+
+
 def scenes_section(made: dict[str, Any]) -> list[str]:
     """Speed of the drawn scenes, as measured."""
     return ["## `lift scenes`", "", "```json", json.dumps(made, indent=1), "```", ""]
@@ -254,6 +274,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "ablation_flickr8k_20": ablation_section,
     "exam_lights": exam_section,
     "exam_proof": proof_section,
+    "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lift.data import decode_image, resize_image
 from lift.evaluation.benchmarks import BENCHMARKS
 from lift.evaluation.benchmarks.bench import Bench
 from lift.evaluation.benchmarks.folder import Folder
@@ -26,12 +27,13 @@ class Painted:
     A fifth direction, which no photo has, fills texts up to unit length. Texts without a prescription have cosine 0.
     """
 
-    image_size, resize_mode = 8, "squash"
-
     def __init__(self, cosines: dict[str, dict[str, float]]) -> None:
         self.cosines, self.asked = cosines, 0
 
-    def encode_image(self, images: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+    def prepare(self, photo: Path | Image.Image) -> np.ndarray:
+        return resize_image(decode_image(photo) if isinstance(photo, Path) else photo, 8, "squash")
+
+    def encode_pixels(self, images: np.ndarray) -> np.ndarray:
         palette = np.array(list(COLOURS.values()))
         distance = np.abs(images[..., None, :].astype(int) - palette).sum(axis=-1)
         nearest = distance.argmin(axis=-1).reshape(len(images), -1)

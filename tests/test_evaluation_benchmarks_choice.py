@@ -66,6 +66,7 @@ def test_sugarcrepe(tmp_path: Path) -> None:
     assert found["control/text_only/pair_accuracy/all"] == 0
     assert found["control/chance/pair_accuracy/mean_of_kinds"] == 50
     assert found["control/shuffled_words/pair_accuracy/all"] == 50  # nobody knows the bags
+    assert "control/wrong_photo/pair_accuracy/all" in found  # every photo has the true text: any other one
     some, _ = measure_folder("sugarcrepe", tmp_path, Painted(COSINES), only=("swap_att",))
     assert (
         some.n["pairs"] == 2
@@ -209,7 +210,12 @@ def test_aro_cuts_out_the_box(tmp_path: Path) -> None:
     attributes, _ = measure_folder("aro-attribution", tmp_path, Painted(COSINES))
     assert set(attributes.metrics) == {
         f"{control}pair_accuracy/{name}"
-        for control in ("", "control/chance/", "control/text_only/", "control/shuffled_words/")
+        for control in (
+            "",
+            "control/chance/",
+            "control/text_only/",
+            "control/shuffled_words/",
+        )  # one file: no wrong photo
         for name in ("all", "mean_of_kinds")
     }
     assert values(attributes)["pair_accuracy/mean_of_kinds"] == 62.5  # 26 items of each pair of attributes
@@ -275,6 +281,28 @@ def test_coco_and_gqa_spatial(tmp_path: Path) -> None:
         measure_folder("gqa-spatial", tmp_path, Painted(COSINES), only=("one_object",))
 
 
+def test_the_wrong_photo_is_from_another_file_and_lacks_the_true_text(tmp_path: Path) -> None:
+    for name in NAMES:
+        paint(tmp_path / f"{name}.png", name)
+    line = {"positive": RIGHT, "negative": WRONG, "kind": "word", "split": "val"}
+    others = [{**line, "image": f"{name}.png", "positive": "sure", "negative": "no"} for name in NAMES[1:]]
+    write_lines(
+        tmp_path / "pairs.jsonl",
+        [
+            {**line, "image": "red.png"},
+            {**line, "image": "blue.png"},
+            {**line, "image": "yellow.png"},
+            *others,
+        ],
+    )
+    measured, _ = measure_folder("pairs-jsonl", tmp_path, Painted(COSINES | {"no": {"red": 0.9}}), seed=1)
+    outcomes = measured.metrics["control/wrong_photo/pair_accuracy/all"].values
+    assert outcomes[:3].tolist() == [0, 0, 0]  # green, the only photo without RIGHT, prefers WRONG
+    assert outcomes[3:].tolist() == [0, 0, 0]  # red, the only photo without "sure", prefers "no"
+    assert values(measured)["pair_accuracy/all"] == pytest.approx((100 + 50 + 50 + 50 * 3) / 6, abs=1e-3)
+    assert "another photo, drawn by the seed, that does not have the true text" in measured.protocol
+
+
 def test_winoground(tmp_path: Path) -> None:
     entries, cosines = [], {}
     shown = {  # cosines of caption 0 and 1 with photo 0 (red) and photo 1 (green)
@@ -312,3 +340,6 @@ def test_winoground(tmp_path: Path) -> None:
     assert found["control/chance/text_score"] == found["control/chance/image_score"] == 25
     assert found["control/chance/group_score"] == pytest.approx(100 / 6, abs=1e-4)
     assert found["control/text_only/image_score"] == 25
+    assert (
+        found["control/wrong_photo/text_score"] == found["text_score"]
+    )  # all items have photos of the same colours

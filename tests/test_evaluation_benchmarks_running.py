@@ -17,6 +17,7 @@ from lift.evaluation.benchmarks import BENCHMARKS, BenchmarkConfig, benchmark
 from lift.evaluation.benchmarks.sheets import Photo, cropped
 from lift.report.comparison import compare_runs
 from lift.report.reading import read_runs
+from rivals_by_hand import save_rival
 
 LINE = {"positive": "a red square", "negative": "a blue square", "kind": "colour", "split": "val"}
 
@@ -112,14 +113,18 @@ def test_texts_beyond_the_limit_are_told(run: Path, folder: Path, capsys: pytest
     assert "1 of 4 distinct texts are longer than 256 tokens" in capsys.readouterr().err
 
 
-def test_photos_are_resized_as_the_run_wants(tmp_path: Path) -> None:
+def test_photos_are_resized_as_the_run_wants(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     picture = np.zeros((10, 30, 3), np.uint8)
     picture[:, 10:20] = 255
     Image.fromarray(picture).save(path)
-    assert Photo("wide", path).pixels(8, "shortest").mean() > 250  # the middle square only
-    assert Photo("wide", path).pixels(8, "squash").mean() == pytest.approx(85, abs=6)
-    assert Photo("wide", path, crop=(10, 0, 20, 10)).pixels(8, "squash").mean() == 255
+    model = lift.load(run)
+    whole, middle = Photo("wide", path), Photo("wide", path, crop=(10, 0, 20, 10))
+    model.resize_mode = "shortest"
+    assert model.prepare(whole.picture()).mean() > 240  # the middle square only
+    model.resize_mode = "squash"
+    assert model.prepare(whole.picture()).mean() == pytest.approx(85, abs=6)
+    assert model.prepare(middle.picture()).mean() == 255
     assert cropped(Image.fromarray(picture), (-5, -5, 400, 400)).size == (30, 10)
     assert cropped(Image.fromarray(picture), (50, 3, 60, 3)).size == (1, 1)
 
@@ -138,6 +143,30 @@ def test_results_are_compared(run: Path, folder: Path, tmp_path: Path) -> None:
     benchmark(BenchmarkConfig(other, "pairs-jsonl", folder, overwrite=True))
     _, left_out = compare_runs(read_runs([run, other]))
     assert any("other protocol" in one.reason for one in left_out)  # an incomplete set is another measurement
+
+
+def test_a_published_model_goes_through_the_same_door(
+    run: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, home = tmp_path / "tiny-clip", tmp_path / "rival"
+    save_rival("clip", clip)
+    rival = lift.load(clip)
+    lines = [{**LINE, "image": f"{name}.png"} for name in NAMES]
+    lines[0]["negative"] = "a blue square or so, " * 60  # far more than its 48 tokens
+    write_lines(folder / "pairs.jsonl", lines)
+    result = benchmark(BenchmarkConfig(clip, "pairs-jsonl", folder, out=home))
+    assert result["model"]["id"] == rival.id and result["model"]["run"] == "rival"
+    assert result["texts_cut"]["cut"] >= 1 and "longer than 48 tokens" in capsys.readouterr().err
+    arrays = np.load(home / "results" / "pairs-benchmark--pairs-jsonl-val-pairs.npz")
+    scores = rival.encode_image([folder / f"{name}.png" for name in NAMES])
+    right, *wrong = rival.encode_text([LINE["positive"], *(line["negative"] for line in lines)])
+    expected = np.where(scores @ right > (scores * np.stack(wrong)).sum(axis=1), 100.0, 0.0)
+    np.testing.assert_array_equal(arrays["pair_accuracy__all"], expected)
+    benchmark(BenchmarkConfig(run, "pairs-jsonl", folder, overwrite=True))
+    groups, _ = compare_runs(read_runs([run, home]))
+    assert any(group.title == "pairs-jsonl (val-pairs)" for group in groups)
+    with pytest.raises(LiftError, match="go into the RUN"):
+        benchmark(BenchmarkConfig(run, "pairs-jsonl", folder, out=home))
 
 
 def test_mistakes_are_named(run: Path, folder: Path) -> None:

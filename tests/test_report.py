@@ -292,3 +292,12 @@ def test_words_and_numbers() -> None:
         "long",
         "zero_shot",
     ]
+
+
+def test_pairs_made_by_rule_come_after_given_ones(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / name, name) for name in ("a", "b")]
+    for folder in folders:
+        for task in ("own-pairs", "pairs"):
+            add_result(folder, {"pair_accuracy/all": GOOD}, task=task)
+    groups, _ = compare_runs(read_runs(folders))
+    assert [(group.task, group.section) for group in groups] == [("pairs", "pairs"), ("own-pairs", "pairs")]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "EmbeddingStore", "Index", "LiftError", "Model", "__version__", "load"]
+__all__ = ["Dataset", "EmbeddingStore", "Index", "LiftError", "Model", "__version__", "load", "load_clip"]
 
 if TYPE_CHECKING:
     from lift.data import Dataset
     from lift.errors import LiftError
     from lift.indexing import Index
     from lift.model import Model, load
+    from lift.rival import load_clip
     from lift.store import EmbeddingStore
 
 _HOME = {
@@ -21,6 +22,7 @@ _HOME = {
     "LiftError": "lift.errors",
     "Model": "lift.model",
     "load": "lift.model",
+    "load_clip": "lift.rival",
 }
 
 

@@ -27,6 +27,7 @@ VERB_OF = {
     "exam": "exam",
     "export": "export",
     "cost": "cost",
+    "rival": "evaluate",
 }
 
 #: What the readers of a manifest rely on; a dot goes one level down.
@@ -35,6 +36,7 @@ REQUIRED = {
     "run": (
         "name", "method", "fingerprint.digest", "checkpoint.id", "checkpoint.sha256", "config", "dataset.id",
     ),
+    "rival": ("name", "method", "source", "checkpoint.id", "fingerprint.digest"),
     "query": ("serves", "student", "strength", "sha256"),
     "index": (
         "model.id", "fingerprint.name", "fingerprint.digest", "run", "rows", "sha256", "source.kind",

@@ -59,6 +59,9 @@ VERBS: dict[str, Verb] = {
     "compare": Verb(
         "lift.report", "CompareConfig", "compare", "several RUNs -> one table and one HTML report"
     ),
+    "claims": Verb(
+        "lift.claims", "ClaimsConfig", "claims", "the method's claims, tested: confirmed, refuted, undecided"
+    ),
     "distill-query": Verb(
         "lift.adaptation", "DistillConfig", "distill_query", "a light text encoder for queries, from a STORE"
     ),

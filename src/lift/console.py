@@ -32,7 +32,9 @@ def note(message: str) -> None:
 
 
 @contextmanager
-def progress_bar(description: str, total: int | None, done: int = 0) -> Iterator[ProgressHandle]:
+def progress_bar(
+    description: str, total: int | None, done: int = 0, *, shown: bool = True
+) -> Iterator[ProgressHandle]:
     """A progress bar with elapsed and remaining time on standard error; nothing when that is no terminal."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -42,7 +44,7 @@ def progress_bar(description: str, total: int | None, done: int = 0) -> Iterator
         TimeRemainingColumn(),
         TextColumn("{task.fields[detail]}"),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+        disable=not shown or not sys.stderr.isatty(),
         transient=True,
     )
     with bar:

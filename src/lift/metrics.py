@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lift.ranking import CELLS, rank_counts, rank_counts_both_ways, refuse_broken
+
 KS = (1, 5, 10)
-CELLS = 2**22  # scores held at once: 16 MB of float32, whatever the number of queries and candidates
 Statistic = Callable[[np.ndarray], np.ndarray]  # weights (samples, n) -> values (samples,)
 
 
@@ -41,33 +42,9 @@ def hit_chances(
 ) -> dict[int, np.ndarray]:
     """For each k, percent (q,): chance that a relevant candidate is among the k of highest dot product.
 
-    `relevant` lists (query numbers, candidate numbers) that belong together; each query needs at least one.
-    Where the queries are candidates too, `itself` gives the candidate that each query is: it is never found.
-    Never more than `cells` scores are in memory.
+    See ranking.rank_counts for the arguments and for what counts as a tie.
     """
-    _refuse_broken(queries, candidates)
-    distinct, place, copies = _distinct_rows(candidates)
-    order = np.argsort(relevant[0], kind="stable")
-    query, candidate = np.asarray(relevant[0])[order], place[np.asarray(relevant[1])[order]]
-    if not np.array_equal(np.unique(query), np.arange(len(queries))):
-        raise ValueError("every query needs at least one relevant candidate")
-    counts = np.zeros((3, len(queries)), dtype=np.int64)  # better, tied, tied and relevant
-    step = max(1, cells // len(distinct))
-    for start in range(0, len(queries), step):
-        scores = queries[start : start + step] @ distinct.T
-        first, last = np.searchsorted(query, [start, start + len(scores)])
-        row, column = query[first:last] - start, candidate[first:last]
-        own = scores[row, column]
-        best = np.full(len(scores), -np.inf, dtype=scores.dtype)
-        np.maximum.at(best, row, own)
-        part = slice(start, start + len(scores))
-        counts[0, part] = (scores > best[:, None]) @ copies
-        counts[1, part] = (scores == best[:, None]) @ copies
-        counts[2, part] = np.bincount(row, weights=own == best[row], minlength=len(scores))
-        if itself is not None:
-            same = scores[np.arange(len(scores)), place[itself[part]]]
-            counts[0, part] -= same > best
-            counts[1, part] -= same == best
+    counts = rank_counts(queries, candidates, relevant, cells, itself)
     return {k: chance_within(counts[0], counts[1], counts[2], k) for k in ks}
 
 
@@ -83,11 +60,19 @@ def recall_outcomes(
     Text j belongs to image image_of_text[j] only, also where another image has the same text. An image is
     found by the best of its texts. Every image needs a text.
     """
-    texts = np.arange(len(text_features))
-    to_image = hit_chances(text_features, image_features, (texts, image_of_text), ks, cells)
-    to_text = hit_chances(image_features, text_features, (image_of_text, texts), ks, cells)
-    return {f"text_to_image/recall@{k}": to_image[k] for k in ks} | {
-        f"image_to_text/recall@{k}": to_text[k] for k in ks
+    to_image, to_text = rank_counts_both_ways(image_features, text_features, image_of_text, cells)
+    return recall_of_counts(to_image, to_text, ks)
+
+
+def recall_of_counts(
+    to_image: Int[np.ndarray, "3 m"], to_text: Int[np.ndarray, "3 n"], ks: Sequence[int] = KS
+) -> dict[str, np.ndarray]:
+    """recall_outcomes from the counts of ranking.rank_counts_both_ways."""
+    sides = {"text_to_image": to_image, "image_to_text": to_text}
+    return {
+        f"{name}/recall@{k}": chance_within(counts[0], counts[1], counts[2], k)
+        for name, counts in sides.items()
+        for k in ks
     }
 
 
@@ -106,7 +91,7 @@ def pair_outcomes(
     positive: Float[np.ndarray, " n"], negative: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """Percent (n,): 100 where the true text scores higher, 50 on a tie, 0 otherwise."""
-    _refuse_broken(positive, negative)
+    refuse_broken(positive, negative)
     return np.where(positive > negative, 100.0, np.where(positive == negative, 50.0, 0.0))
 
 
@@ -141,7 +126,7 @@ def auroc_placements(
     An item's value is the AUROC plus its weighted deviation from it: the share of the opposite class that it
     is on the right side of (DeLong et al. 1988, structural components).
     """
-    _refuse_broken(scores)
+    refuse_broken(scores)
     true, false = np.sort(scores[labels]), np.sort(scores[~labels])
     if not len(true) or not len(false):
         raise ValueError("an AUROC needs items of both labels")
@@ -217,14 +202,21 @@ def bootstrap_interval(
     values: np.ndarray, clusters: np.ndarray, seed: int = 0, samples: int = 1000
 ) -> tuple[float, float]:
     """95 % percentile bootstrap interval of the mean of `values` (n,), resampling whole clusters (n,)."""
+    low, high = np.percentile(bootstrap_means(values, clusters, seed, samples), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bootstrap_means(
+    values: np.ndarray, clusters: np.ndarray, seed: int = 0, samples: int = 1000
+) -> Float[np.ndarray, " s"]:
+    """Means (s,) of `values` (n,) with whole clusters (n,) drawn anew, with replacement."""
     names, number = np.unique(clusters, return_inverse=True)
     sums, sizes = np.bincount(number, weights=values), np.bincount(number).astype(np.float64)
     drawn = [
         (counts @ sums) / (counts @ sizes)
         for counts in _cluster_counts(len(names), len(names), seed, samples)
     ]
-    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
-    return float(low), float(high)
+    return np.concatenate(drawn)
 
 
 def paired_bootstrap(
@@ -249,25 +241,7 @@ def _cluster_counts(clusters: int, width: int, seed: int, samples: int) -> Itera
 
 def _tie_groups(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Order (n,) from high to low score, and where in it each group of equal scores starts."""
-    _refuse_broken(scores)
+    refuse_broken(scores)
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-
-
-def _distinct_rows(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct rows (u, d), the distinct row of each row (n,), and how many copies each has (u,).
-
-    Copies must be exactly tied, but a matrix product may round equal columns differently: score them once.
-    """
-    features = np.ascontiguousarray(features)
-    as_bytes = features.view(np.dtype((np.void, features.itemsize * features.shape[1]))).ravel()
-    _, first, place, copies = np.unique(as_bytes, return_index=True, return_inverse=True, return_counts=True)
-    return features[first], place.ravel(), copies.astype(np.float64)
-
-
-def _refuse_broken(*arrays: np.ndarray) -> None:
-    """Raise ValueError on nan or infinity: every comparison with nan is false, which looks like a rank."""
-    for array in arrays:
-        if not np.isfinite(array).all():
-            raise ValueError("scores and features must be finite")

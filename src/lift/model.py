@@ -16,12 +16,14 @@ from lift.artefact import read_manifest, sha256_file
 from lift.checkpoint import load_tensors
 from lift.conditioning import Conditioning
 from lift.console import progress_bar
-from lift.data import decode_image, resize_image, upright_rgb
+from lift.data import Dataset, decode_image, resize_image, upright_rgb
+from lift.data.decoding import MAX_PIXELS
 from lift.device import check_device
 from lift.errors import LiftError
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
 from lift.query_encoder import QueryEncoder
+from lift.rival import Rival, is_rival, load_clip
 from lift.store import EmbeddingStore
 from lift.text import TextEncoder, TextTower, WordBag, encode_sorted, rebuild_text_encoder
 
@@ -34,16 +36,37 @@ def load(
     device: str = "cpu",
     text_encoder: str | None = None,
     query_encoder: Path | str | None = None,
-) -> Model:
-    """The trained model of a RUN folder, ready to encode photos and sentences.
+) -> Model | Rival:
+    """The trained model of a RUN folder, ready to encode photos and sentences; or a published one (lift.rival).
 
     text_encoder: where its text encoder is now, when its folder was moved; the fingerprint must be the same.
     query_encoder: folder of a light encoder, made by `lift distill-query`, that stands in for it.
     """
-    model = Model.load(run, device=device, text_encoder=text_encoder)
+    model: Model | Rival
+    if is_rival(run):
+        model = load_clip(run, device=device)
+    else:
+        model = Model.load(run, device=device, text_encoder=text_encoder)
     if query_encoder is not None:
         model.stand_in(query_encoder)
     return model
+
+
+def resizing_note(model: Model | Rival, dataset: Dataset) -> str | None:
+    """A sentence where the photos of `dataset` were not resized as `model` would have them, else None."""
+    if isinstance(model, Rival):
+        if dataset.image_size >= model.image_size:
+            return None
+        return (
+            f"{dataset.folder} holds photos of {dataset.image_size} px, {model.name} sees {model.image_size} px: "
+            "ingest them again with a larger --size to see what it can do"
+        )
+    if dataset.resize_mode == model.resize_mode:
+        return None
+    return (
+        f"{dataset.folder} holds photos resized by {dataset.resize_mode!r}, the model was trained on "
+        f"{model.resize_mode!r}; expect lower numbers than with an equal ingest"
+    )
 
 
 class Model:
@@ -166,13 +189,16 @@ class Model:
             if images.shape[1:] == (size, size, 3):
                 return np.array(images)  # a copy: memory-mapped pixels are read-only
             images = [Image.fromarray(image) for image in images]
-        rows = []
-        for image in images:
-            picture = (
-                upright_rgb(image) if isinstance(image, Image.Image) else decode_image(image, target=size)
-            )
-            rows.append(resize_image(picture, size, self.resize_mode))
+        rows = [self.prepare(image) for image in images]
         return np.stack(rows) if rows else np.zeros((0, size, size, 3), np.uint8)
+
+    def prepare(self, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+        """One photo as the model sees it: uint8 (S, S, 3). Raises data.BadImage for an unreadable file."""
+        if isinstance(photo, Image.Image):
+            picture = upright_rgb(photo)
+        else:
+            picture = decode_image(photo, max_pixels=max_pixels, target=self.image_size)
+        return resize_image(picture, self.image_size, self.resize_mode)
 
     @torch.inference_mode()
     def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:

@@ -44,21 +44,25 @@ class Metric:
         else:
             value = float(self.statistic(np.ones((1, len(self.values)), dtype=np.int64))[0])
             low, high = statistic_interval(self.statistic, self.clusters, seed)
-        low, high = (
-            max(low, self.least),
-            min(high, 100.0),
-        )  # item influences may average to beyond a percentage
+        # Item influences may average to beyond a percentage.
+        low, high = max(low, self.least), min(high, 100.0)
         return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4), "n": len(self.values)}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples."""
+    """What a task returns: its protocol in one sentence, how many of what, metrics by name, examples.
+
+    `details` are lists and curves that are no single numbers, for the report: JSON values by name.
+    `lines` are items that a person may want to read, sort out and use again: they go to a JSONL file of their own.
+    """
 
     protocol: str
     n: dict[str, int]
     metrics: dict[str, Metric]
     examples: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
 
 def result_path(run: Path, task: str, data: str, variant: str) -> Path:
@@ -91,7 +95,7 @@ def refuse_other_data(path: Path, dataset_id: str) -> None:
 
 
 def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write npz, then JSON (so that a JSON is never without its npz); returns the JSON's content.
+    """Write npz and JSONL, then JSON (so that a JSON is never without them); returns the JSON's content.
 
     `facts` are the entries that do not come from the task: task, dataset, model, seed, seconds, request, and where
     there are any `left_out`, photos that could not be read, and `texts_cut`, how many texts were longer than the limit.
@@ -99,6 +103,9 @@ def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     per_item = path.with_suffix(".npz")
     write_bytes(per_item, per_item_bytes(measured.metrics))
+    if measured.lines:
+        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in measured.lines)
+        write_bytes(path.with_suffix(".jsonl"), lines.encode())
     result = {
         "format": 1,
         "task": facts["task"],
@@ -109,6 +116,7 @@ def write_result(path: Path, measured: Measurement, facts: Mapping[str, Any]) ->
         "metrics": {name: metric.entry(facts["seed"]) for name, metric in measured.metrics.items()},
         "per_item": per_item.name,
         "examples": measured.examples,
+        "details": measured.details,
         "seconds": facts["seconds"],
         "versions": {"lift": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "request": facts["request"],

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from lift.evaluation.hubs import hub_facts, worst_queries
 from lift.evaluation.results import Measurement, Metric
 from lift.evaluation.subject import NotApplicable, Subject
-from lift.metrics import KS, chance_within, recall_outcomes
+from lift.metrics import KS, chance_within, recall_of_counts
+from lift.ranking import expected_ranks, rank_counts_both_ways
 
 CAPTIONS = 5  # the field's five-caption protocol
 EXAMPLES, FOUND = 12, 5
@@ -63,12 +65,15 @@ def measure_retrieval(
     vectors = subject.text_features(queries)
     ids = subject.numbers[positions]
     clusters = {"text_to_image": ids[image_of_text], "image_to_text": ids}
-    outcomes = recall_outcomes(images, vectors, image_of_text) | chance_outcomes(image_of_text)
+    to_image, to_text = rank_counts_both_ways(images, vectors, image_of_text)
+    outcomes = recall_of_counts(to_image, to_text) | chance_outcomes(image_of_text)
     metrics = {
         name: Metric(values, clusters["text_to_image" if "text_to_image" in name else "image_to_text"])
         for name, values in outcomes.items()
     }
     keys = [subject.rows[position].key for position in positions]
+    truth = [keys[i] for i in image_of_text]
+    ranks = expected_ranks(to_image)
     left_out = len(subject.rows) - len(positions)
     return Measurement(
         protocol=f"{protocol}; only its own photo is right, also where another has the same text; ties "
@@ -76,9 +81,12 @@ def measure_retrieval(
         f"{left_out} without such a text left out",
         n={"images": len(images), "texts": len(queries)},
         metrics=metrics,
-        examples=examples(
-            images, vectors, queries, [keys[i] for i in image_of_text], keys, subject.config.seed
-        ),
+        examples=examples(images, vectors, queries, truth, keys, subject.config.seed),
+        details={
+            "median_rank": float(np.median(ranks)),
+            "worst": worst_queries(ranks, queries, truth),
+            "hubs": hub_facts(images, vectors, keys),
+        },
     )
 
 

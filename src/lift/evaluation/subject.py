@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,16 @@ from typing import Literal
 import numpy as np
 from tyro.conf import Positional
 
-from lift.artefact import read_manifest
+from lift import __version__
+from lift.artefact import digest, read_manifest
 from lift.console import note, progress_bar
 from lift.data import Dataset, Row, is_dataset
 from lift.errors import LiftError
-from lift.model import load
+from lift.evaluation.caching import VectorCache
+from lift.evaluation.home import results_home
+from lift.model import load, resizing_note
+from lift.predict import exact_scores
+from lift.rival import is_rival
 from lift.store import EmbeddingStore
 
 IMAGES_AT_ONCE = 1024  # photos read from the memory-mapped pixels together
@@ -27,9 +32,18 @@ class EvaluateConfig:
     """Measure a RUN on a DATASET: one JSON per result in RUN/results, with n, seed and a 95 % interval."""
 
     run: Positional[Path]
-    """RUN folder, made by `lift train`"""
-    task: Literal["all", "retrieval", "long-retrieval", "pairs", "zero-shot", "verification"] = "all"
-    """what to measure; `all` takes every task for which the DATASET has what it needs"""
+    """RUN folder, made by `lift train`; or the folder or hub id of a published CLIP, SigLIP or the like"""
+    task: Literal[
+        "all",
+        "retrieval",
+        "long-retrieval",
+        "pairs",
+        "own-pairs",
+        "zero-shot",
+        "verification",
+        "robustness",
+    ] = "all"
+    """what to measure; `all` takes every task but robustness for which the DATASET has what it needs"""
     dataset: str | Path | None = None
     """DATASET folder (or URL of one in shards); without it the one that the RUN was trained on"""
     split: Literal["train", "val", "test", "all"] = "val"
@@ -37,6 +51,8 @@ class EvaluateConfig:
     pairs: Path | None = None
     """JSONL file of {image, positive, negative, kind} for pairs and verification, or of
     {image, sentence, label} for verification; `image` is a key of the DATASET"""
+    most: int = 500
+    """own-pairs: at most so many pairs of one kind and length"""
     classes: Path | None = None
     """class names for zero-shot, one a line; without it the labels of the DATASET"""
     template: tuple[str, ...] = ()
@@ -46,11 +62,25 @@ class EvaluateConfig:
     limit: int | None = None
     """only the first so many photos of the split, for a quick look"""
     seed: int = 0
-    """for the bootstrap, the shuffled words, the false captions and the choice of examples"""
+    """for the bootstrap, the shuffled words, the false captions, the pairs made and the choice of examples"""
     batch_size: int = 256
     """photos or texts encoded together"""
     device: str = "cpu"
     """where to encode: cpu, cuda, cuda:1, mps"""
+    cost_missed: float | None = None
+    """verification: what an accepted false sentence costs; with the next two gives the cost per 1,000 sentences"""
+    cost_false_alarm: float | None = None
+    """verification: what a rejected true sentence costs, in the same currency"""
+    cost_minute: float | None = None
+    """verification: what a minute of a person costs who is asked and always right"""
+    minutes: float = 1.0
+    """verification: minutes that a person needs for one sentence"""
+    false_share: float | None = None
+    """verification: how many of 100 sentences are false in daily work (default: as many as in the data)"""
+    cache: Path | None = None
+    """folder that keeps the vectors of photos for the next evaluation (default: `cache` beside the results)"""
+    out: Path | None = None
+    """folder for the results of a published model (default: rival-NAME); those of a RUN go into the RUN"""
     overwrite: bool = False
     """measure again also what is already there"""
 
@@ -62,25 +92,24 @@ class NotApplicable(LiftError):
 class Subject:
     """A model and the photos it is measured on; `rows[i]` belongs to `image_features[i]`."""
 
-    def __init__(self, config: EvaluateConfig) -> None:
-        """Open RUN, DATASET and STORE of the config."""
+    def __init__(self, config: EvaluateConfig, vectors: dict[str, np.ndarray] | None = None) -> None:
+        """Open RUN, DATASET and STORE of the config; `vectors` are those of texts that are known already."""
         self.config = config
+        published = is_rival(config.run)
+        if published and config.dataset is None:
+            raise LiftError(f"{config.run} is no RUN, so its photos are not known", "add --dataset DATASET")
         self.dataset = Dataset(config.dataset or _trained_on(config.run))
         self.model = load(config.run, device=config.device)
+        self.home = results_home(config.run, self.model, config.out)
         self.store = EmbeddingStore(config.texts) if config.texts else None
-        learnt_from = read_manifest(config.run, "run")["dataset"]["id"]
-        if config.dataset is None and self.dataset.id != learnt_from:
-            note(
-                f"{self.dataset.folder} is no longer the DATASET that {config.run} was trained on ({learnt_from})"
-            )
+        if config.dataset is None:
+            _say_if_changed(self.dataset, config.run)
         self.numbers: np.ndarray = self.dataset.split(config.split)[: config.limit]
         self.rows: list[Row] = [self.dataset.rows[number] for number in self.numbers]
-        self._vectors: dict[str, np.ndarray] = {}
-        if self.dataset.resize_mode != self.model.resize_mode:
-            note(
-                f"{self.dataset.folder} holds photos resized by {self.dataset.resize_mode!r}, the model was "
-                f"trained on {self.model.resize_mode!r}; expect lower numbers than with an equal ingest"
-            )
+        self._vectors: dict[str, np.ndarray] = {} if vectors is None else vectors
+        self._passing: list[VectorCache] = []
+        if warning := resizing_note(self.model, self.dataset):
+            note(warning)
 
     @cached_property
     def position_of(self) -> dict[str, int]:
@@ -90,14 +119,43 @@ class Subject:
     @cached_property
     def image_features(self) -> np.ndarray:
         """Unit vectors (n, D) of the photos."""
-        parts = []
-        with progress_bar("encoding photos", len(self.numbers)) as bar:
+        return self.changed_features("", lambda pixels, numbers: pixels)
+
+    def changed_features(
+        self, change: str, changed: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Unit vectors (n, D) of the photos after `changed`(uint8 (b, S, S, 3), row numbers (b,)).
+
+        `change` names what it does: vectors are kept under that name, in parts, each as soon as it is there.
+        """
+        cache, parts = self._cache_of(change), []
+        if change:
+            self._passing.append(cache)
+        with progress_bar(f"encoding photos {change}".rstrip(), len(self.numbers)) as bar:
             for start in range(0, len(self.numbers), IMAGES_AT_ONCE):
                 numbers = self.numbers[start : start + IMAGES_AT_ONCE]
-                pixels = self.dataset.pixels[numbers]
-                parts.append(self.model.encode_image(pixels, batch_size=self.config.batch_size))
+                vectors = cache.read(start // IMAGES_AT_ONCE)
+                if vectors is None:
+                    pixels = changed(self.dataset.pixels[numbers], numbers)
+                    vectors = self.model.encode_image(pixels, batch_size=self.config.batch_size)
+                    if len(numbers) == IMAGES_AT_ONCE or self.config.limit is None:
+                        cache.write(start // IMAGES_AT_ONCE, vectors)
+                parts.append(vectors[: len(numbers)])
                 bar.advance(len(numbers))
         return np.concatenate(parts)
+
+    def drop_changed(self) -> None:
+        """Remove the kept vectors of changed photos, which are many and of no use once the result is written."""
+        for cache in self._passing:
+            cache.remove()
+        self._passing.clear()
+
+    def _cache_of(self, change: str) -> VectorCache:
+        """Kept vectors of this model, these photos in this split, and `change`."""
+        config = self.config
+        decides = [__version__, self.model.id, self.dataset.id, config.split, change, config.batch_size]
+        decides.append(config.device.partition(":")[0])
+        return VectorCache((config.cache or self.home / "cache") / digest(decides))
 
     def encode(self, texts: Sequence[str]) -> None:
         """Encode those of `texts` that were not seen before."""
@@ -123,13 +181,19 @@ class Subject:
         return self._products(self.image_features, positions, texts)
 
     def _products(self, features: np.ndarray, rows: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """Dot products (m,) of features[rows] and texts; equal texts tie, as in no matrix product."""
-        products = np.empty(len(texts), dtype=np.float32)
+        """Dot products (m,) of features[rows] and texts, exact in float64: equal texts tie, as in no matrix product."""
+        products = np.empty(len(texts))
         self.encode(texts)
         for start in range(0, len(texts), PRODUCTS_AT_ONCE):
             part = slice(start, start + PRODUCTS_AT_ONCE)
-            products[part] = (features[rows[part]] * self.text_features(texts[part])).sum(axis=1)
+            products[part] = exact_scores(features[rows[part]], self.text_features(texts[part]))
         return products
+
+
+def _say_if_changed(dataset: Dataset, run: Path) -> None:
+    learnt_from = read_manifest(run, "run")["dataset"]["id"]
+    if dataset.id != learnt_from:
+        note(f"{dataset.folder} is no longer the DATASET that {run} was trained on ({learnt_from})")
 
 
 def _trained_on(run: Path) -> Path | str:

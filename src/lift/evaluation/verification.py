@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lift.evaluation.reading import Statement, in_split, read_statements
 from lift.evaluation.results import Measurement, Metric
-from lift.evaluation.subject import NotApplicable, Subject
+from lift.evaluation.selective import PROTOCOL as SELECTIVE
+from lift.evaluation.selective import curve_of, selective_metrics, threshold_decisions
+from lift.evaluation.subject import EvaluateConfig, NotApplicable, Subject
+from lift.evaluation.working_cost import Costs, expected_cost
 from lift.metrics import auroc, auroc_placements, weighted_auroc, weighted_average_precision
 
 PROTOCOL = (
     "verification: chance in percent that the score (cosine) of a true sentence is above that of a false "
     "one, ties half; auroc over all photos together, auroc_within_photo among sentences of the same photo, "
     "averaged over photos that have both; control text only: the mean photo of the split replaces the photo"
+)
+DECIDED = (
+    "accuracy: sentences called true above a threshold that gets most right on the photos of four other fifths; "
+    f"{SELECTIVE}, sure by the distance to that threshold"
 )
 RANDOM_CAPTIONS = (
     "each short caption with its photo as true, and as many with the photo as false, each drawn from the "
@@ -52,10 +61,43 @@ def verification(subject: Subject) -> Measurement:
                 np.full_like(metrics[name].values, 50.0), metrics[name].clusters
             )
     metrics["control/chance/average_precision"] = Metric(np.where(labels, 100.0, 0.0), clusters)
+    decided, details = decided_metrics(scored[""], labels, clusters, subject.config)
     return Measurement(
-        protocol=f"{PROTOCOL}; {source}; {len(every) - len(kept)} left out (photo outside the split)",
+        protocol=f"{PROTOCOL}; {source}; {len(every) - len(kept)} left out (photo outside the split); {DECIDED}",
         n={"images": len(set(positions)), "true": int(labels.sum()), "false": int((~labels).sum())},
-        metrics=metrics,
+        metrics=metrics | decided,
+        details=details,
+    )
+
+
+def decided_metrics(
+    scores: np.ndarray, labels: np.ndarray, photos: np.ndarray, config: EvaluateConfig
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """What becomes of the scores when they must decide: accuracy, selective prediction, and cost where it is asked."""
+    decisions = threshold_decisions(scores, labels, photos, config.seed)
+    if decisions is None:
+        return {}, {}
+    most = max(labels.mean(), 1 - labels.mean())
+    metrics = {
+        "accuracy": Metric(np.where(decisions.wrong, 0.0, 100.0), photos),
+        "control/majority_class/accuracy": Metric(np.full(len(labels), 100.0 * most), photos),
+        **selective_metrics(decisions),
+    }
+    details: dict[str, Any] = {"risk_coverage": curve_of(decisions)}
+    costs = costs_of(config)
+    cost = expected_cost(scores, labels, photos, costs, config.seed) if costs else None
+    return metrics, details | ({"cost": cost} if cost else {})
+
+
+def costs_of(config: EvaluateConfig) -> Costs | None:
+    """The costs that the config names; None where it names none."""
+    if config.cost_missed is None or config.cost_false_alarm is None or config.cost_minute is None:
+        return None
+    return Costs(
+        missed=config.cost_missed,
+        false_alarm=config.cost_false_alarm,
+        ask=config.cost_minute * config.minutes,
+        false_share=config.false_share,
     )
 
 

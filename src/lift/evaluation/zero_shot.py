@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from lift.data.reading import read_text
 from lift.errors import LiftError
 from lift.evaluation.results import Measurement, Metric
+from lift.evaluation.selective import PROTOCOL as SELECTIVE
+from lift.evaluation.selective import class_decisions, curve_of, selective_metrics
 from lift.evaluation.subject import NotApplicable, Subject
 from lift.metrics import hit_chances, mean_per_class
 from lift.predict import DEFAULT_TEMPLATES, class_features, spoken
 
 
+class Labelled(NamedTuple):
+    """Photos with a label: positions in the split (n,), labels (n,); unit vectors (c, D) of all classes."""
+
+    positions: np.ndarray
+    labels: np.ndarray
+    vectors: np.ndarray
+    templates: tuple[str, ...]
+
+
 def zero_shot(subject: Subject) -> Measurement:
-    """Top-1, top-5 and mean-per-class accuracy over class names put into sentences."""
+    """Top-1, top-5 and mean-per-class accuracy over class names put into sentences, and selective prediction."""
+    positions, labels, vectors, templates = labelled(subject)
+    file, images = subject.config.classes, subject.image_features[positions]
+    photos = subject.numbers[positions]
+    decisions = class_decisions(images, vectors, labels, photos)
+    left_out = len(subject.rows) - len(positions)
+    return Measurement(
+        protocol=f"zero-shot over {len(vectors)} class names ({file.name if file else 'the DATASET'}), "
+        f"each the mean vector of {len(templates)} sentences ({' | '.join(templates)}); underscores read as "
+        "spaces; ties count for what random order gives; control majority class: always the most frequent "
+        f"class; {left_out} photos without such a label left out; {SELECTIVE}, sure by the distance to the second "
+        "best class",
+        n={"images": len(positions), "classes": len(vectors), "templates": len(templates)},
+        metrics=class_metrics(images, vectors, labels, photos) | selective_metrics(decisions),
+        details={"risk_coverage": curve_of(decisions)},
+    )
+
+
+def labelled(subject: Subject) -> Labelled:
+    """The photos and classes to tell apart; NotApplicable where there are none."""
     file, templates = subject.config.classes, subject.config.template or DEFAULT_TEMPLATES
     for template in templates:
         if "{}" not in template:
@@ -35,16 +66,7 @@ def zero_shot(subject: Subject) -> Measurement:
         raise NotApplicable("there is one class only", "name more classes: --classes FILE")
     words = class_features(subject.text_features, [spoken(name) for name in classes], templates)
     labels = np.array([number_of[subject.rows[position].label or ""] for position in positions])
-    metrics = class_metrics(subject.image_features[positions], words, labels, subject.numbers[positions])
-    left_out = len(subject.rows) - len(positions)
-    return Measurement(
-        protocol=f"zero-shot over {len(classes)} class names ({file.name if file else 'the DATASET'}), "
-        f"each the mean vector of {len(templates)} sentences ({' | '.join(templates)}); underscores read as "
-        "spaces; ties count for what random order gives; control majority class: always the most frequent "
-        f"class; {left_out} photos without such a label left out",
-        n={"images": len(positions), "classes": len(classes), "templates": len(templates)},
-        metrics=metrics,
-    )
+    return Labelled(np.array(positions), labels, words, tuple(templates))
 
 
 def read_classes(file: Path) -> list[str]:

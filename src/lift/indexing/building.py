@@ -17,7 +17,7 @@ from lift.data import Dataset, is_dataset
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
 from lift.indexing.photos import Batch, SetAside, from_dataset, from_files, list_photos, state_of
-from lift.model import Model
+from lift.model import Model, Rival
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Source:
         folder = self.dataset.address
         return {"kind": "dataset", "folder": folder, "state": self.dataset.id, "name": self.dataset.name}
 
-    def batches(self, size: int, resize_mode: str, max_pixels: int) -> Iterator[Batch]:
-        """The photos as pixels, in order."""
+    def batches(self, model: Model | Rival, max_pixels: int) -> Iterator[Batch]:
+        """The photos as `model` sees them, in order."""
         if self.dataset is None or self.numbers is None:
-            return from_files(self.folder, self.files, size, resize_mode, max_pixels)
-        return from_dataset(self.dataset, self.numbers)
+            return from_files(self.folder, self.files, model, max_pixels)
+        return from_dataset(self.dataset, self.numbers, model)
 
 
 def open_source(photos: Path | str, split: str = "all") -> Source:
@@ -64,7 +64,7 @@ def open_source(photos: Path | str, split: str = "all") -> Source:
 
 
 def request_of(
-    model: Model, source: Source, split: str = "all", max_pixels: int = MAX_PIXELS
+    model: Model | Rival, source: Source, split: str = "all", max_pixels: int = MAX_PIXELS
 ) -> dict[str, Any]:
     """What an INDEX was asked for; equal requests give equal bytes."""
     photos = source.describe()
@@ -77,7 +77,7 @@ def request_of(
     }
 
 
-def write_index(model: Model, source: Source, out: Path, request: dict[str, Any]) -> dict[str, Any]:
+def write_index(model: Model | Rival, source: Source, out: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Encode the photos and write the INDEX folder whole or not at all; returns report.json's content."""
     with new_folder(out) as folder:
         rows, set_aside = _write_vectors(model, source, folder, request["max_pixels"])
@@ -110,7 +110,9 @@ def write_index(model: Model, source: Source, out: Path, request: dict[str, Any]
     return report
 
 
-def _write_vectors(model: Model, source: Source, folder: Path, max_pixels: int) -> tuple[int, list[SetAside]]:
+def _write_vectors(
+    model: Model | Rival, source: Source, folder: Path, max_pixels: int
+) -> tuple[int, list[SetAside]]:
     """Stream vectors.npy and rows.jsonl; returns the number of rows and what was set aside."""
     rows, set_aside = 0, list[SetAside]()
     with (
@@ -119,10 +121,10 @@ def _write_vectors(model: Model, source: Source, folder: Path, max_pixels: int) 
         progress_bar("indexing photos", len(source)) as bar,
     ):
         _write_header(vectors, 0, model.dim)
-        for batch in source.batches(model.image_size, model.resize_mode, max_pixels):
+        for batch in source.batches(model, max_pixels):
             set_aside += batch.set_aside
             if batch.entries:
-                features = model.encode_image(batch.pixels)
+                features = model.encode_pixels(batch.pixels)
                 if not np.isfinite(features).all():
                     raise LiftError(
                         f"{model.id} gives vectors that are not finite", "the RUN is unusable; train again"

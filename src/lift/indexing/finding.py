@@ -19,7 +19,7 @@ from lift.errors import LiftError, UsageError
 from lift.indexing.building import open_source, request_of, write_index
 from lift.indexing.folder import Index, Match
 from lift.indexing.grid import Section, write_grid
-from lift.model import load
+from lift.model import load, resizing_note
 
 REASONS_SHOWN = 5
 
@@ -71,11 +71,8 @@ def index(config: IndexConfig) -> Index:
         opened = Index.open(config.out)
         say(f"already done: {config.out} holds {len(opened)} photos")
         return opened
-    if source.dataset is not None and source.dataset.resize_mode != model.resize_mode:
-        note(
-            f"the photos of {config.photos} were resized by {source.dataset.resize_mode!r}, the model learnt "
-            f"from {model.resize_mode!r}: expect it to see them less well"
-        )
+    if source.dataset is not None and (warning := resizing_note(model, source.dataset)):
+        note(warning)
     report = write_index(model, source, config.out, request)
     say(f"{config.out}: {report['indexed']} of {report['photos']} photos indexed with {model.id}")
     for item in report["set_aside"][:REASONS_SHOWN]:

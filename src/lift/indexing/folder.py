@@ -22,7 +22,7 @@ from lift.data import Dataset, decode_image
 from lift.errors import LiftError
 from lift.indexing.building import open_source, request_of, write_index
 from lift.indexing.photos import Entry
-from lift.model import Model, load
+from lift.model import Model, Rival, load
 from lift.predict import top_k
 
 
@@ -55,7 +55,9 @@ class Index:
         return cls(folder)
 
     @classmethod
-    def build(cls, model: Model, photos: Path | str, out: Path | str, *, overwrite: bool = False) -> Index:
+    def build(
+        cls, model: Model | Rival, photos: Path | str, out: Path | str, *, overwrite: bool = False
+    ) -> Index:
         """Index a folder of photos or a DATASET; an INDEX of the same photos and model is just opened."""
         source, out = open_source(Path(photos)), Path(out)
         request = request_of(model, source)
@@ -80,7 +82,7 @@ class Index:
         start = self._ends[row - 1] + 1 if row else 0
         return Entry(**json.loads(self._lines[start : self._ends[row]].tobytes()))
 
-    def load_model(self, run: Path | str | None = None) -> Model:
+    def load_model(self, run: Path | str | None = None) -> Model | Rival:
         """The model for searching: of `run`, or of the RUN recorded when the INDEX was made."""
         recorded = self.manifest["run"]
         if run is None:
@@ -94,7 +96,7 @@ class Index:
         self.check_model(model)
         return model
 
-    def check_model(self, model: Model) -> None:
+    def check_model(self, model: Model | Rival) -> None:
         """LiftError, naming both, unless `model` is the one that made this INDEX."""
         same_encoder = model.fingerprint.digest == self.manifest["fingerprint"]["digest"]
         if model.id == self.manifest["model"]["id"] and same_encoder:
@@ -107,7 +109,9 @@ class Index:
             f"the INDEX anew: {self._recipe(model.run)}",
         )
 
-    def search(self, query: str | np.ndarray, top: int = 10, *, model: Model | None = None) -> list[Match]:
+    def search(
+        self, query: str | np.ndarray, top: int = 10, *, model: Model | Rival | None = None
+    ) -> list[Match]:
         """The `top` photos for one sentence (with `model`) or one unit vector (dim,), best first.
 
         Exact; photos of equal score come in the order of their rows.
@@ -117,7 +121,7 @@ class Index:
         return self.search_many(np.asarray(query)[None], top)[0]
 
     def search_many(
-        self, queries: Sequence[str] | np.ndarray, top: int = 10, *, model: Model | None = None
+        self, queries: Sequence[str] | np.ndarray, top: int = 10, *, model: Model | Rival | None = None
     ) -> list[list[Match]]:
         """`search` for several sentences or for unit vectors (Q, dim), in one pass over the INDEX."""
         if not isinstance(queries, np.ndarray):

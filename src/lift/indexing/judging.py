@@ -19,7 +19,7 @@ from lift.data.decoding import MAX_PIXELS
 from lift.data.reading import read_text
 from lift.errors import LiftError, UsageError
 from lift.indexing.photos import SetAside, from_files, photo_files
-from lift.model import Model, load
+from lift.model import Model, Rival, load
 from lift.predict import DEFAULT_TEMPLATES, class_features, class_scores, count_beaten, spoken
 
 RUN_VARIABLE = "LIFT_RUN"
@@ -125,10 +125,10 @@ def classify(config: ClassifyConfig) -> list[Label]:
     of_classes = class_features(model.encode_text, [spoken(name) for name in names], config.template)
     labels: list[Label] = []
     with progress_bar("classifying photos", len(files)) as bar:
-        for batch in from_files(Path(), files, model.image_size, model.resize_mode, config.max_pixels):
+        for batch in from_files(Path(), files, model, config.max_pixels):
             for item in batch.set_aside:
                 _say_set_aside(item, config.json)
-            scores = class_scores(model.encode_image(batch.pixels), of_classes)
+            scores = class_scores(model.encode_pixels(batch.pixels), of_classes)
             for entry, row in zip(batch.entries, scores, strict=True):
                 best = np.argsort(-row, kind="stable")[: config.top]
                 labels.append(Label(Path(entry.path), [(names[c], float(row[c])) for c in best]))
@@ -194,7 +194,7 @@ def judge(
 
 
 def background_sentences(
-    model: Model, image: Path, exclude: Sequence[str], count: int = BACKGROUND
+    model: Model | Rival, image: Path, exclude: Sequence[str], count: int = BACKGROUND
 ) -> list[str]:
     """At most `count` validation captions of the model's DATASET, drawn with seed 0; none is in `exclude`.
 

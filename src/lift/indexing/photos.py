@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from lift.artefact import digest
-from lift.data import BadImage, Dataset, decode_image, resize_image
+from lift.data import BadImage, Dataset
 from lift.errors import LiftError
+from lift.model import Model, Rival
 
 #: Files of a folder that are taken for photos; HEIC cannot be read, but must be reported and not passed over.
 PHOTO_ENDINGS = (
@@ -43,7 +44,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some photos: uint8 pixels (B, S, S, 3) with their entries, and those set aside among them."""
+    """Some photos, stacked as their model sees them, with their entries, and those set aside among them."""
 
     pixels: np.ndarray
     entries: list[Entry]
@@ -73,18 +74,16 @@ def state_of(folder: Path, files: Sequence[Path]) -> str:
     return digest(state)
 
 
-def from_files(
-    folder: Path, files: Sequence[Path], size: int, resize_mode: str, max_pixels: int
-) -> Iterator[Batch]:
-    """Decode `files` (relative to `folder`) in their order, in batches of at most 64."""
-    read = partial(_read, folder, size, resize_mode, max_pixels)
+def from_files(folder: Path, files: Sequence[Path], model: Model | Rival, max_pixels: int) -> Iterator[Batch]:
+    """Decode `files` (relative to `folder`) in their order, as `model` wants them, in batches of at most 64."""
+    read = partial(_read, folder, partial(model.prepare, max_pixels=max_pixels))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
             results = list(pool.map(read, batch))
             good = [pixels for pixels in results if isinstance(pixels, np.ndarray)]
             yield Batch(
-                np.stack(good) if good else np.empty((0, size, size, 3), np.uint8),
+                np.stack(good) if good else np.empty(0, np.uint8),
                 [
                     Entry(file.as_posix(), file.as_posix())
                     for file, result in zip(batch, results, strict=True)
@@ -94,21 +93,20 @@ def from_files(
             )
 
 
-def _read(folder: Path, size: int, resize_mode: str, max_pixels: int, file: Path) -> np.ndarray | SetAside:
-    """Pixels uint8 (size, size, 3) of one file, or why there are none."""
+def _read(folder: Path, prepare: Callable[[Path], np.ndarray], file: Path) -> np.ndarray | SetAside:
+    """One file as `prepare` gives it, or why it cannot be used."""
     try:
         file.as_posix().encode()
     except UnicodeEncodeError:
         name = file.as_posix().encode(errors="backslashreplace").decode()
         return SetAside(name, "file name is not valid UTF-8", "rename the file")
     try:
-        image = decode_image(folder / file, max_pixels=max_pixels, target=size)
+        return prepare(folder / file)
     except BadImage as error:
         return SetAside(file.as_posix(), error.reason, error.remedy)
-    return resize_image(image, size, resize_mode)
 
 
-def from_dataset(dataset: Dataset, numbers: np.ndarray) -> Iterator[Batch]:
+def from_dataset(dataset: Dataset, numbers: np.ndarray, model: Model | Rival) -> Iterator[Batch]:
     """The stored pixels of the given rows of a DATASET, in batches of at most 64; paths as they were at ingest."""
     place = Path(dataset.manifest["source"])
     for start in range(0, len(numbers), BATCH):
@@ -117,7 +115,7 @@ def from_dataset(dataset: Dataset, numbers: np.ndarray) -> Iterator[Batch]:
         entries = [
             Entry(row.key, str(place / row.source) if row.source else row.key, row.texts) for row in rows
         ]
-        yield Batch(np.ascontiguousarray(dataset.pixels[batch]), entries, [])
+        yield Batch(model.pixels(dataset.pixels[batch]), entries, [])
 
 
 def photo_files(given: Sequence[Path]) -> list[Path]:

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lift.artefact import write_json
 from lift.console import note, say
 from lift.data import Dataset
 from lift.errors import LiftError
-from lift.image import ImageEncoder, encoder_shape
-from lift.losses import LOSSES
 from lift.poc.config import PocConfig
-from lift.training import PRESETS, TrainConfig
-from lift.training.optimisation import autocast
-from lift.training.resolving import resolve
+from lift.training import PRESETS
+from lift.training.speed import CLIP_SLOWER, IN_TRAINING, measure_speed
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-# A run of CLIP against one of LIFT, short and long texts mixed, on the drawn scenes: 2.16 by the clock on two quiet
-# cores with two threads (1.46 by processor time of one: small text batches gain little from a second thread).
-CLIP_SLOWER = 2.2
-IN_TRAINING = 0.9  # samples per second of a run against the fastest bare step
 
 
 def count_photos(config: PocConfig) -> int | None:
@@ -47,7 +37,7 @@ def make_plan(config: PocConfig) -> dict[str, Any]:
         known = json.loads(file.read_text(encoding="utf-8"))
         if known["asked"] == asked:
             return known
-    speed = measure_speed(config)
+    speed = measure_speed(config.preset, config.size)
     photos = count_photos(config)
     config.out.mkdir(parents=True, exist_ok=True)
     plan: dict[str, Any] = {"asked": asked, "samples_per_second": round(speed, 1), "photos": photos}
@@ -72,30 +62,6 @@ def make_plan(config: PocConfig) -> dict[str, Any]:
         note("The number of photos is known only after reading them; the time is told then.")
     write_json(file, plan)
     return plan
-
-
-def measure_speed(config: PocConfig) -> float:
-    """Training samples per second of the image encoder on this machine, from the fastest of eight steps."""
-    if config.preset not in PRESETS:
-        raise LiftError(f"there is no preset {config.preset!r}", f"known: {', '.join(PRESETS)}")
-    chosen = resolve(TrainConfig(images=Path(), texts=Path(), out=Path("run"), preset=config.preset))
-    batch = min(chosen.batch_size or 0, 128)
-    encoder = ImageEncoder(encoder_shape(chosen.image_encoder or ""), image_size=config.size, dim=384)
-    optimiser = torch.optim.AdamW(encoder.parameters(), fused=True)
-    images, text = torch.rand(batch, 3, config.size, config.size), torch.eye(batch, 384)
-    seconds = []
-    for _ in range(8):
-        began = time.perf_counter()
-        with autocast(chosen):
-            features = encoder(images)
-        value = LOSSES["contrastive"].function(
-            features, text, torch.arange(batch), torch.tensor(10.0), torch.tensor(0.0)
-        )
-        optimiser.zero_grad()
-        value.backward()
-        optimiser.step()
-        seconds.append(time.perf_counter() - began)
-    return batch / min(seconds)
 
 
 def fit_budget(plan: dict[str, Any], config: PocConfig, dataset: Dataset) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from lift import __version__
 from lift.artefact import already_done, new_folder, sha256_file, write_bytes, write_json
 from lift.console import say
+from lift.report.arms import noise_floor, pool_seeds
 from lift.report.comparison import Group, NotComparable, compare_runs
 from lift.report.conclusion import conclude
 from lift.report.cost import break_even_sentences, cost_rows
@@ -31,6 +32,8 @@ class CompareConfig:
     """folder for report.html, comparison.json and comparison.csv"""
     title: str = "Comparison of trained models"
     """headline of the page"""
+    pool_seeds: bool = True
+    """take RUNs that differ in nothing but the seed as one arm, with intervals over seeds and photos"""
     overwrite: bool = False
     """replace --out when it holds something else"""
 
@@ -39,6 +42,8 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     """Write REPORT and print its table; returns the content of comparison.json."""
     runs = read_runs(config.runs)
     request = {"runs": [str(run.folder) for run in runs], "title": config.title}
+    if config.pool_seeds:
+        runs = pool_seeds(runs)
     # A comparison takes seconds and its table is wanted on the terminal: made again even when it is there.
     # This only refuses to replace something else.
     already_done(config.out, "comparison", request, config.overwrite)
@@ -54,7 +59,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         **_facts(runs, groups, left_out, shown),
     }
     with new_folder(config.out) as folder:
-        page = render(config.title, conclusion, runs, groups, left_out, shown)
+        page = render(config.title, conclusion, runs, groups, left_out, shown, noise_floor(runs, groups))
         write_bytes(folder / "report.html", page.encode())
         write_bytes(folder / "comparison.csv", csv_bytes(groups, left_out, runs))
         content["sha256"] = {file.name: sha256_file(file) for file in sorted(folder.iterdir())}
@@ -68,7 +73,16 @@ def _facts(
 ) -> dict[str, Any]:
     """The rest of comparison.json: everything that is on the page, without the pictures."""
     return {
-        "runs": [{"name": run.name, "folder": str(run.folder), "run": run.manifest} for run in runs],
+        "runs": [
+            {
+                "name": run.name,
+                "folder": str(run.folder),
+                "run": run.manifest,
+                "seeds": [str(member.folder) for member in run.members],
+            }
+            for run in runs
+        ],
+        "noise_floor": noise_floor(runs, groups),
         "groups": [asdict(group) for group in groups],
         "not_comparable": [asdict(one) for one in left_out],
         "cost": {
@@ -108,7 +122,7 @@ def _tell(
     for one in left_out:
         say(f"not comparable: {one.run}, {one.task} on {one.dataset}: {one.reason}")
     say()
-    for sentence in conclusion:
+    for sentence in [*conclusion, *noise_floor(runs, groups)]:
         say(sentence)
     say()
     say(f"{out / 'report.html'}")

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lift.console import track
-from lift.metrics import paired_bootstrap
 from lift.report.reading import Result, Run
+from lift.report.testing import BETTER, UNDECIDED, UNTESTED, WORSE, Difference, paired_difference
 from lift.report.wording import higher_is_better, metric_words, section_of, section_rank, split_control
+from lift.significance import holm
 
-BETTER, WORSE, UNDECIDED, UNTESTED = "better", "worse", "no difference shown", "not tested"
+__all__ = ["BETTER", "UNDECIDED", "UNTESTED", "WORSE", "Cell", "Difference", "Group", "Line", "NotComparable"]
 STALE = "measured on earlier weights of this run: run `lift evaluate` again"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Second run minus first over the same queries, with its 95 % interval and a verdict on the second."""
-
-    value: float
-    low: float
-    high: float
-    verdict: str
-
-    def reversed(self) -> Difference:
-        """The same difference seen from the first run."""
-        verdict = {BETTER: WORSE, WORSE: BETTER}.get(self.verdict, self.verdict)
-        return Difference(-self.value, -self.high, -self.low, verdict)
 
 
 @dataclass(frozen=True)
@@ -123,7 +109,8 @@ def compare_runs(runs: Sequence[Run]) -> tuple[list[Group], list[NotComparable]]
                 stale.append(_named(run, result, STALE))
                 continue
             by_group.setdefault(result.group, {})[number] = result
-    order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key))
+    # Pairs made by rule come after those that somebody made: the first of a section speaks in the conclusion.
+    order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key[0] == "own-pairs", key))
     groups: list[Group] = []
     left_out = stale
     for key in track(order, "comparing"):
@@ -131,7 +118,7 @@ def compare_runs(runs: Sequence[Run]) -> tuple[list[Group], list[NotComparable]]
         left_out += reasons
         if members and (len(members) > 1 or len(runs) == 1):
             groups.append(_group(members, len(runs)))
-    return groups, left_out
+    return with_holm(groups), left_out
 
 
 def _comparable(
@@ -141,7 +128,7 @@ def _comparable(
     first, reference = next(iter(results.items()))
     members, left_out = {first: reference}, []
     for number, result in list(results.items())[1:]:
-        reason = _mismatch(reference, result, runs[first].name)
+        reason = mismatch(reference, result, runs[first].name)
         if reason is None:
             members[number] = result
         else:
@@ -163,7 +150,7 @@ def _named(run: Run, result: Result, reason: str) -> NotComparable:
     return NotComparable(run.name, result.task, f"{result.dataset} ({result.split}){variant}", reason)
 
 
-def _mismatch(a: Result, b: Result, name: str) -> str | None:
+def mismatch(a: Result, b: Result, name: str) -> str | None:
     """Why result `b` must not be set against `a` (of the run `name`), None when it may."""
     ids = a.content["dataset"].get("id"), b.content["dataset"].get("id")
     if ids[0] != ids[1]:
@@ -265,34 +252,20 @@ def _n(entry: dict[str, Any]) -> int | None:
     return None if entry.get("n") is None else int(entry["n"])
 
 
-def paired_difference(a: Result, b: Result, metric: str) -> Difference | None:
-    """`b` minus `a` on the metric's scale over the same queries; None without per-query outcomes of both."""
-    ours, theirs = a.outcomes(metric), b.outcomes(metric)
-    if ours is None or theirs is None:
-        return None
-    scale = _scale((a.metrics[metric]["value"], b.metrics[metric]["value"]), (ours, theirs))
-    if scale is None:
-        return None
-    clusters = a.clusters(metric)
-    if clusters is None:
-        clusters = np.arange(len(ours))
-    mean, low, high = (scale * x for x in paired_bootstrap(theirs, ours, clusters))
-    return Difference(mean, low, high, _verdict(low, high, higher_is_better(metric)))
+def with_holm(groups: Sequence[Group]) -> list[Group]:
+    """The groups with every p value corrected for all that were tested in the comparison (Holm 1979)."""
+    cells = [cell for group in groups for line in group.lines for cell in line.cells]
+    tested = [
+        cell.difference.p for cell in cells if cell and cell.difference and cell.difference.p is not None
+    ]
+    corrected = iter(holm(tested))
 
+    def fixed(cell: Cell | None) -> Cell | None:
+        if cell is None or cell.difference is None or cell.difference.p is None:
+            return cell
+        return replace(cell, difference=replace(cell.difference, p_holm=next(corrected)))
 
-def _scale(values: tuple[float, float], outcomes: tuple[np.ndarray, np.ndarray]) -> float | None:
-    """100 when the metric is the outcomes' mean in percent, 1 when it is their mean, None when it is neither.
+    def fixed_line(line: Line) -> Line:
+        return replace(line, cells=tuple(fixed(cell) for cell in line.cells))
 
-    An average precision, for one, is no mean of outcomes: subtracting means would answer another question.
-    """
-    means = [float(array.mean()) for array in outcomes]
-    for scale in (100.0, 1.0):
-        if all(abs(value - scale * mean) < 0.01 for value, mean in zip(values, means, strict=True)):
-            return scale
-    return None
-
-
-def _verdict(low: float, high: float, higher: bool) -> str:
-    if low <= 0 <= high:
-        return UNDECIDED
-    return BETTER if (low > 0) == higher else WORSE
+    return [replace(group, lines=tuple(fixed_line(line) for line in group.lines)) for group in groups]

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from lift import __version__
 from lift.report.comparison import BETTER, UNDECIDED, WORSE, Group, Line, NotComparable
 from lift.report.cost import NO_TEXT, break_even_sentences, cost_rows
+from lift.report.detail_plots import details_of, risk_plot, robustness_plots
+from lift.report.findings import findings
 from lift.report.pictures import Gallery
 from lift.report.plots import MARKERS, curves, pairs_plot, recall_plot, training_plot
 from lift.report.reading import Run
@@ -26,6 +28,7 @@ from lift.report.wording import (
     joined,
     metric_words,
     number,
+    p_words,
     signed,
 )
 
@@ -49,6 +52,7 @@ def render(
     groups: Sequence[Group],
     left_out: Sequence[NotComparable],
     shown: Sequence[Gallery],
+    noise: Sequence[str] = (),
 ) -> str:
     """The whole page as one HTML text that needs no other file and no network."""
     environment = Environment(
@@ -61,6 +65,7 @@ def render(
     environment.filters |= {"number": number, "signed": signed, "plus_minus": plus_minus, "count": count}
     environment.globals |= {
         "interval": interval,
+        "p_words": p_words,
         "tables_of": tables_of,
         "same_for_all": same_for_all,
         "control_words": control_words,
@@ -76,6 +81,9 @@ def render(
         sections=[(words, found) for key, words in SECTIONS.items() if (found := _in_section(groups, key))],
         controls=[(control_words(c), control_meaning(c)) for c in _controls(groups)],
         tested=sum(cell.difference is not None for cell in cells),
+        corrected=sum(cell.difference is not None and cell.difference.p is not None for cell in cells),
+        noise=noise,
+        findings=findings(groups, runs),
         left_out=left_out,
         galleries=shown,
         plots=_plots(groups, runs),
@@ -132,6 +140,7 @@ def _plots(groups: Sequence[Group], runs: Sequence[Run]) -> list[Plot]:
             svg = recall_plot(group, runs, f"plot{place}")
             heading, caption = f"Found among the first 1, 5, 10, {group.section} captions", RECALL_CAPTION
         else:
+            plots += _detail_plots(group, runs, f"plot{place}")
             continue
         if svg is not None:
             name = f"{heading}: {group.title}"
@@ -144,6 +153,50 @@ def _plots(groups: Sequence[Group], runs: Sequence[Run]) -> list[Plot]:
         )
         plots.append(Plot("Training", Markup(svg), _training_words(runs), caption))
     return plots
+
+
+RISK_CAPTION = (
+    "The model answers what it is surest of; the rest goes to a person. The lower the line, the fewer of its answers "
+    "are wrong; its right end is the model without a person."
+)
+ROBUSTNESS_CAPTION = (
+    "What is left of the score on whole photos (dashed: all of it), from slight to severe damage; the strengths are "
+    "named in the protocol below."
+)
+
+
+def _detail_plots(group: Group, runs: Sequence[Run], name: str) -> list[Plot]:
+    """Risk over coverage, and what damaged photos leave."""
+    found = []
+    if svg := risk_plot(group, runs, name):
+        heading = f"Wrong answers when unsure ones go to a person: {group.task}, {group.title}"
+        found.append(Plot(heading, Markup(svg), _risk_words(heading, group, runs), RISK_CAPTION))
+    for words, svg in robustness_plots(group, runs, name):
+        heading = f"Damaged photos: {words}, {group.title}"
+        found.append(Plot(heading, Markup(svg), _kept_words(heading, group, runs), ROBUSTNESS_CAPTION))
+    return found
+
+
+def _risk_words(name: str, group: Group, runs: Sequence[Run]) -> str:
+    said = []
+    for member in group.members:
+        if curve := details_of(runs[member], group).get("risk_coverage"):
+            half = next((r for c, r in zip(curve["coverage"], curve["risk"], strict=True) if c >= 50), None)
+            said.append(
+                f"{runs[member].name}: {number(half)} of 100 wrong when half is answered, "
+                f"{number(curve['risk'][-1])} when all is"
+            )
+    return f"{name}. {'. '.join(said)}."
+
+
+def _kept_words(name: str, group: Group, runs: Sequence[Run]) -> str:
+    said = [
+        f"{runs[member].name}, {metric}: "
+        + ", ".join(f"{kind} {number(levels[-1]['kept'], 0)}" for kind, levels in kinds.items())
+        for member in group.members
+        for metric, kinds in (details_of(runs[member], group).get("robustness") or {}).items()
+    ]
+    return f"{name}. Kept of 100 at the severest strength: {'. '.join(said)}."
 
 
 def _plot_words(name: str, group: Group, runs: Sequence[Run]) -> str:

@@ -53,7 +53,9 @@ def galleries(runs: Sequence[Run]) -> list[Gallery]:
     by_group: dict[tuple[str, str, str, str], dict[int, Result]] = {}
     for number, run in enumerate(runs):
         for result in run.results:
-            if result.content.get("examples"):
+            if "query" in next(
+                iter(result.content.get("examples") or [{}])
+            ):  # other examples are no searches
                 by_group.setdefault(result.group, {})[number] = result
     order = sorted(by_group, key=lambda key: (section_rank(key[0], key[3]), key))
     return [

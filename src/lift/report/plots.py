@@ -92,7 +92,7 @@ def recall_plot(group: Group, runs: Sequence[Run], name: str) -> str | None:
             _recall_panel(axis, title, lines, group.members)
         axes[0].set_ylabel("found, of 100")
         axes[0].yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        _legend(figure, [(runs[number].name, number) for number in group.members])
+        legend(figure, [(runs[number].name, number) for number in group.members])
 
     return draw(name, 2.9 + 0.2 * len(group.members), paint)
 
@@ -139,9 +139,8 @@ def _points(axis: Axes, positions: Sequence[float], cells: Sequence[Cell], run: 
         axis.errorbar(values, positions, xerr=spread, **style)
 
 
-def _legend(
-    figure: Figure, runs: Sequence[tuple[str, int]], controls: Sequence[tuple[str, str]] = ()
-) -> None:
+def legend(figure: Figure, runs: Sequence[tuple[str, int]], controls: Sequence[tuple[str, str]] = ()) -> None:
+    """Names and markers below the plot: (name, number) of the runs, (words, marker) of the controls."""
     handles = [
         Line2D([], [], linestyle="", marker=MARKERS[n % len(MARKERS)], color=colour(n), label=_plain(name))
         for name, n in runs
@@ -179,7 +178,7 @@ def pairs_plot(group: Group, runs: Sequence[Run], name: str) -> str | None:
         )
         axes[0].set_ylim(len(kinds) - 0.5, -0.5)
         marks = [(f"control: {control_words(control)}", CONTROL_MARKS[control]) for control in controls]
-        _legend(figure, [(runs[number].name, number) for number in group.members], marks)
+        legend(figure, [(runs[number].name, number) for number in group.members], marks)
 
     rows = len(kinds) * (0.13 * len(group.members) + 0.2)
     return draw(name, 1.4 + rows + 0.1 * len(group.members), paint)
@@ -214,7 +213,7 @@ def _pairs_panel(axis: Axes, group: Group, lines: Sequence[Line | None], control
     axis.grid(axis="y", visible=False)
 
 
-CONTROL_MARKS = {"text_only": "|", "shuffled": "x", "shuffled_words": "x"}
+CONTROL_MARKS = {"text_only": "|", "shuffled": "x", "shuffled_words": "x", "wrong_photo": "+"}
 
 
 def curves(runs: Sequence[Run]) -> list[tuple[str, list[tuple[int, list[float], list[float]]]]]:
@@ -259,6 +258,6 @@ def training_plot(runs: Sequence[Run], name: str) -> str | None:
         axes[-1].set_xlabel("samples seen")
         axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes[-1].locator_params(axis="x", nbins=5)
-        _legend(figure, [(run.name, number) for number, run in enumerate(runs)])
+        legend(figure, [(run.name, number) for number, run in enumerate(runs)])
 
     return draw(name, 0.8 + 1.5 * len(panels) + 0.1 * len(runs), paint)

@@ -23,6 +23,7 @@ class Result:
 
     path: Path
     content: dict[str, Any]
+    parts: tuple[Result, ...] = ()  # the same result of several seeds, where this one is their mean
 
     @property
     def task(self) -> str:
@@ -67,9 +68,27 @@ class Result:
         """Photo (n,) of every single query in `metric`: queries of one photo are resampled together."""
         return self.per_item.get(metric.replace("/", "__") + "__image")
 
+    def by_seed(self, metric: str) -> np.ndarray:
+        """Outcomes (seeds, n) of every single query, one row for a result of one training."""
+        return np.stack([part.per_item[metric.replace("/", "__")] for part in self.parts or (self,)])
+
     @cached_property
     def per_item(self) -> dict[str, np.ndarray]:
-        """The arrays of the npz: outcomes per query and cluster ids; empty when the evaluation kept none."""
+        """The arrays of the npz: outcomes per query and cluster ids; empty when the evaluation kept none.
+
+        Of several seeds: the mean outcome, where all kept one.
+        """
+        if self.parts:
+            shared = [
+                key for key in self.parts[0].per_item if all(key in part.per_item for part in self.parts)
+            ]
+            first = self.parts[0].per_item
+            return {
+                key: first[key]
+                if key.endswith("__image")
+                else np.mean([p.per_item[key] for p in self.parts], axis=0)
+                for key in shared
+            }
         name = self.content.get("per_item")
         if not name or not (self.path.parent / name).is_file():
             return {}
@@ -89,6 +108,12 @@ class Run:
     manifest: dict[str, Any]
     results: list[Result]
     log: list[dict[str, Any]]
+    members: tuple[Run, ...] = ()  # the trainings of an arm of several seeds
+
+    @property
+    def is_published(self) -> bool:
+        """True for a model that lift did not train."""
+        return "source" in self.manifest
 
     @property
     def is_lift(self) -> bool:
@@ -147,7 +172,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     for folder, place in zip(folders, resolved, strict=True):
         if resolved.count(place) > 1:
             raise LiftError(f"{folder} was given twice", "name every RUN once")
-    manifests = [read_manifest(folder, "run") for folder in folders]
+    manifests = [
+        read_manifest(folder, "rival" if (folder / "rival.json").is_file() else "run") for folder in folders
+    ]
     names = _unique_names(folders, [str(manifest.get("name") or "") for manifest in manifests])
     return [
         Run(folder, name, manifest, _read_results(folder), _read_log(folder))

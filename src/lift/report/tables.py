@@ -11,11 +11,11 @@ from rich.markup import escape
 from lift.console import show_table
 from lift.report.comparison import UNTESTED, Cell, Group, Line, NotComparable
 from lift.report.reading import Run
-from lift.report.wording import control_words, interval, number, signed
+from lift.report.wording import control_words, interval, number, p_words, signed
 
 COLUMNS = (
     *("section", "task", "dataset", "split", "variant", "metric", "run", "value", "low", "high", "n", "best"),
-    *("difference", "difference_low", "difference_high", "verdict", "not_comparable"),
+    *("difference", "difference_low", "difference_high", "verdict", "p", "p_mid", "p_holm", "not_comparable"),
 )
 
 
@@ -42,7 +42,8 @@ def _terminal_cell(cell: Cell | None, place: int, group: Group) -> str:
     change = cell.difference
     if change is None:
         return f"{value}  {UNTESTED}"
-    return f"{value}  {change.verdict}\n{signed(change.value)} ({interval(change.low, change.high)})"
+    tested = f"\n{p_words(change.p, change.p_holm)}" if change.p is not None else ""
+    return f"{value}  {change.verdict}\n{signed(change.value)} ({interval(change.low, change.high)}){tested}"
 
 
 def _terminal_controls(group: Group, line: Line) -> str:
@@ -98,7 +99,14 @@ def _csv_row(group: Group, line: Line, run: str, cell: Cell) -> dict[str, object
         "difference_low": _rounded(change.low) if change else None,
         "difference_high": _rounded(change.high) if change else None,
         "verdict": change.verdict if change else "",
+        "p": _significant(change.p) if change else None,
+        "p_mid": _significant(change.p_mid) if change else None,
+        "p_holm": _significant(change.p_holm) if change else None,
     }
+
+
+def _significant(p: float | None) -> str | None:
+    return None if p is None else f"{p:.3g}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -24,6 +24,11 @@ CONTROLS = {  # name -> (as shown beside a score, what it means)
         "The same choice with the words of both sentences in random order. A score that is no higher than "
         "this one was earned by which words occur, not by how they are put together.",
     ),
+    "wrong_photo": (
+        "wrong photo",
+        "The same choice with a photo that neither sentence is about. A score that is no higher than this one "
+        "was earned by language habits, not by what is in the photo.",
+    ),
     "chance": ("guessing", "What blind guessing would get."),
     "majority_class": ("most frequent class", "What always naming the most frequent class would get."),
 }
@@ -32,12 +37,15 @@ OTHER_METRICS = {
     "auroc": "A true sentence scores above a false one (AUROC)",
     "auroc_within_photo": "The same, both sentences about one photo (AUROC within photo)",
     "auroc_within_sentence": "The same, among photos of one sentence (AUROC within sentence)",
+    "accuracy": "Sentence rightly called true or false, at a threshold from other photos",
+    "selective/aurc": "Wrong answers left when unsure ones go to a person (AURC)",
+    "selective/augrc": "The same, every failure counting alike (AUGRC)",
     "average_precision": "Few false sentences among the best scored (average precision)",
     "mean_per_class": "Right class is named first, mean over classes",
     "kendall_tau_b": "Agreement with people's ratings, 100 at best, 0 for none (Kendall's tau-b)",
     "kendall_tau_c": "Agreement with people's ratings, 100 at best, 0 for none (Kendall's tau-c)",
 }
-LOWER_IS_BETTER = ("median_rank", "mean_rank", "ece", "brier", "loss", "seconds")
+LOWER_IS_BETTER = ("aurc", "augrc", "median_rank", "mean_rank", "ece", "brier", "loss", "seconds")
 UNKNOWN = "not recorded"
 
 
@@ -113,6 +121,9 @@ def _other_metric_words(metric: str) -> str:
         return ", ".join([kind, *(f"{length} captions" for length in path[1:])])
     if metric in OTHER_METRICS:
         return OTHER_METRICS[metric]
+    coverage = re.fullmatch(r"selective/coverage@risk(\d+)", metric)
+    if coverage:
+        return f"Items answered when {coverage[1]} of 100 answers may be wrong"
     top = re.fullmatch(r"top(\d+)", metric)
     if top:
         return f"Right class {'is named first' if top[1] == '1' else f'is among the first {top[1]}'}"
@@ -144,6 +155,15 @@ def signed(value: float, digits: int = 1) -> str:
 def interval(low: float, high: float, digits: int = 1) -> str:
     """An interval of differences: `−2.9 to −0.2`."""
     return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def p_words(p: float, corrected: float | None) -> str:
+    """A p value as tested and as corrected: `p 0.012, corrected 0.05`; `p < 0.001`."""
+
+    def one(value: float) -> str:
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+    return f"p {one(p)}" + ("" if corrected is None else f", corrected {one(corrected)}")
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from lift.rewording.making import (
     paraphrases,
     same_meaning,
 )
+from lift.rewording.telling import spelled, tells
 
 __all__ = [
     "KINDS",
@@ -20,4 +21,6 @@ __all__ = [
     "minimal_changes",
     "paraphrases",
     "same_meaning",
+    "spelled",
+    "tells",
 ]

@@ -13,6 +13,8 @@ UNITS: Final[dict[str, str]] = {
     "ml": "l", "mL": "L", "l": "ml", "L": "mL", "dl": "l", "cl": "l", "V": "kV", "kV": "V", "mV": "V",
     "A": "mA", "mA": "A",
     "W": "kW", "kW": "W", "MW": "kW", "Hz": "kHz", "kHz": "Hz", "MHz": "kHz", "GHz": "MHz", "Ω": "kΩ", "kΩ": "Ω",
+    "MΩ": "kΩ", "mΩ": "Ω", "μF": "nF", "µF": "nF", "nF": "μF", "pF": "nF", "mAh": "Ah", "Ah": "mAh", "mW": "W",
+    "mbar": "bar", "Nm": "kNm",
     "°C": "°F", "°F": "°C", "℃": "℉", "℉": "℃", "Pa": "kPa", "kPa": "MPa", "MPa": "kPa", "N": "kN", "kN": "N",
     "MB": "GB", "GB": "MB", "TB": "GB", "KB": "MB", "oz": "lb", "lb": "oz", "lbs": "oz", "ft": "in",
     "mm²": "cm²", "cm²": "mm²",
@@ -29,9 +31,10 @@ for _long, _short in (
     UNITS.setdefault(_short, _long)
     UNITS.setdefault(_short + "s", _long + "s")
 _SYMBOLS: Final = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
-# Not "x 4 m": a bare "m", "g", "l", "t", "A" or "V" counts too, but never as the beginning of a word or of "5 A 3".
+# Not "x 4 m": a bare "m", "g", "l", "t", "A" or "V" counts too, but never as the beginning of a word or of "5 A 3";
+# other units may be followed by the next value ("10 kΩ 0.25 W").
 _UNIT: Final = re.compile(
-    rf"(?<![A-Za-z0-9_.,/-])(\d+(?:[.,]\d+)*)([ \u00a0]?)({_SYMBOLS})(?![A-Za-z0-9²³/'’·・-]| \d)"
+    rf"(?<![A-Za-z0-9_.,/-])(\d+(?:[.,]\d+)*)([ \u00a0]?)({_SYMBOLS})(?![A-Za-z0-9²³/'’·・-]|(?<=[\s\d][A-Za-z]) \d)"
 )
 _RANGE: Final = re.compile(r"[-–~〜]\s*$")
 _NOT_UNITS: Final = frozenset({"5G", "4G", "3G", "2G", "3D", "2D"})

@@ -22,7 +22,7 @@ def count_tokens(encode_batch: Callable[[list[str]], Sequence[Any]], texts: Sequ
     return np.array(counts, dtype=np.int64)
 
 
-def counts_tokens(encoder: TextEncoder) -> bool:
+def counts_tokens(encoder: object) -> bool:
     """False for an encoder (an endpoint) whose `token_counts` gives bytes, since it cannot know the tokens."""
     return bool(getattr(encoder, "counts_tokens", True))
 

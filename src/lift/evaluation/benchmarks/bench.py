@@ -1,32 +1,32 @@
-"""Encoding for a benchmark: every usable picture once, with the run's own resizing, and every text once."""
+"""Encoding for a benchmark: every usable picture once, with the model's own resizing, and every text once."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from PIL import Image
 
 from lift.console import progress_bar
 from lift.data import BadImage
 from lift.evaluation.benchmarks.sheets import Photo
+from lift.predict import exact_scores
 
 PRODUCTS_AT_ONCE = 8192  # pairs of vectors multiplied together
 
 
 class Encoder(Protocol):
-    """What a benchmark asks of a model; lift.Model is one, for LIFT and CLIP alike."""
+    """What a benchmark asks of a model; a RUN's lift.Model and a published Rival are such."""
 
-    @property
-    def image_size(self) -> int:
-        """Side in pixels of the square that it sees."""
+    def prepare(self, photo: Path | Image.Image) -> np.ndarray:
+        """One photo as the model sees it. Raises data.BadImage for an unreadable file."""
         ...
 
-    resize_mode: str
-
-    def encode_image(self, images: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
-        """Unit vectors float32 (n, D) of uint8 (n, S, S, 3)."""
+    def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Unit vectors float32 (n, D) of one batch of what `prepare` gives."""
         ...
 
     def encode_text(
@@ -75,7 +75,7 @@ class Bench:
                 numbers, pictures = [], []
                 for number in todo[start : start + self.batch_size]:
                     try:
-                        picture = photos[number].pixels(self.model.image_size, self.model.resize_mode)
+                        picture = self.model.prepare(photos[number].picture())
                     except BadImage as error:
                         self.unusable.add(number)
                         self.failures.append(Failure(str(photos[number].path), error.reason))
@@ -83,7 +83,7 @@ class Bench:
                     numbers.append(number)
                     pictures.append(picture)
                 if pictures:
-                    vectors = self.model.encode_image(np.stack(pictures), batch_size=self.batch_size)
+                    vectors = self.model.encode_pixels(np.stack(pictures))
                     if features is None:
                         features = np.zeros((len(photos), vectors.shape[1]), np.float32)
                     features[numbers] = vectors
@@ -113,18 +113,18 @@ class Bench:
             self._vectors.update(zip(new, np.asarray(vectors, np.float32), strict=True))
 
     def scores(self, photos: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """Cosine float32 (m,) of each text with its photo."""
+        """Cosine float64 (m,) of each text with its photo."""
         return self._products(self.image_features, photos, texts)
 
     def blind_scores(self, texts: Sequence[str]) -> np.ndarray:
-        """Score float32 (m,) of each text with the mean photo: what can be told from the text alone."""
+        """Score float64 (m,) of each text with the mean photo: what can be told from the text alone."""
         return self._products(self.mean_photo, np.zeros(len(texts), np.int64), texts)
 
     def _products(self, features: np.ndarray, rows: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """Dot products (m,) of features[rows] and texts; equal texts tie, as in no matrix product."""
-        products = np.empty(len(texts), np.float32)
+        """Dot products (m,) of features[rows] and texts, exact in float64: equal texts tie, as in no matrix product."""
+        products = np.empty(len(texts))
         self._encode_texts(texts)  # all at once: batches by length are fuller
         for start in range(0, len(texts), PRODUCTS_AT_ONCE):
             part = slice(start, start + PRODUCTS_AT_ONCE)
-            products[part] = (features[rows[part]] * self.text_features(texts[part])).sum(axis=1)
+            products[part] = exact_scores(features[rows[part]], self.text_features(texts[part]))
         return products

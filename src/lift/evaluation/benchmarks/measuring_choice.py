@@ -10,14 +10,13 @@ import numpy as np
 from lift.evaluation.benchmarks.bench import Bench
 from lift.evaluation.benchmarks.scoring import matching_chances, outrank_chances
 from lift.evaluation.benchmarks.sheets import Choice, ChoiceSheet, QuadSheet
-from lift.evaluation.pairs import bag_of_words
+from lift.evaluation.controls import SHUFFLED_WORDS, WRONG_PHOTO, bag_of_words, wrong_photos
 from lift.evaluation.results import Measurement, Metric
 from lift.metrics import mean_per_class
 
 CONTROLS = (
     "ties count for what random order gives (published code often counts them wrong, or right); control chance: random "
-    "choice; control text only: the mean photo in place of the photo; control shuffled words: every text as a bag of "
-    "words, in lower case and an order that depends on the words only"
+    f"choice; control text only: the mean photo in place of the photo; {SHUFFLED_WORDS}; {WRONG_PHOTO}"
 )
 
 
@@ -87,13 +86,27 @@ def choice_outcomes(bench: Bench, items: Sequence[Choice]) -> dict[str, np.ndarr
         for text in (*item.right, *item.wrong)
     ]
     sizes = [(len(item.right), len(item.wrong)) for item in items]
-    guesses = outrank_chances(*_split(np.zeros(len(texts)), sizes))
-    return {
-        "": outrank_chances(*_split(bench.scores(photos, texts), sizes)),
-        "control/chance/": guesses,
-        "control/text_only/": outrank_chances(*_split(bench.blind_scores(texts), sizes)),
-        "control/shuffled_words/": outrank_chances(*_split(bench.scores(photos, bags), sizes)),
+    scored = {
+        "": bench.scores(photos, texts),
+        "control/chance/": np.zeros(len(texts)),
+        "control/text_only/": bench.blind_scores(texts),
+        "control/shuffled_words/": bench.scores(photos, bags),
     }
+    other = _other_photos(bench, [item.photo for item in items], [item.right for item in items])
+    if other is not None:
+        scored["control/wrong_photo/"] = bench.scores(np.repeat(other, [sum(two) for two in sizes]), texts)
+    return {prefix: outrank_chances(*_split(scores, sizes)) for prefix, scores in scored.items()}
+
+
+def _other_photos(bench: Bench, photos: Sequence[int], true: Sequence[Sequence[str]]) -> np.ndarray | None:
+    """wrong_photos of items about `photos` (n,) with `true` texts, from other files; None where there is one file."""
+    _, first, file = np.unique(bench.files[photos], return_index=True, return_inverse=True)
+    if len(first) < 2:
+        return None
+    texts: list[set[str]] = [set() for _ in first]
+    for number, own in zip(file, true, strict=True):
+        texts[number].update(own)
+    return np.asarray(photos)[first][wrong_photos(file, true, texts, bench.seed)]
 
 
 def _split(scores: np.ndarray, sizes: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -150,6 +163,9 @@ def measure_quads(bench: Bench, sheet: QuadSheet) -> Measurement:
         ),
         "control/shuffled_words/": _crossed(bench, photos, bags),
     }
+    if len(photos) > 1:
+        other = wrong_photos(np.arange(len(photos)), captions, captions, bench.seed)
+        scored["control/wrong_photo/"] = _crossed(bench, photos[other], captions)
     metrics: dict[str, Metric] = {}
     kinds = np.array([item.kind for item in sheet.items])
     for prefix, scores in scored.items():
@@ -160,8 +176,8 @@ def measure_quads(bench: Bench, sheet: QuadSheet) -> Measurement:
                 metrics[f"{prefix}{name}/{kind.replace('/', '-')}"] = Metric(values[own], first[own])
     return Measurement(
         protocol="text score: both photos prefer their own caption; image score: both captions prefer their own photo; "
-        f"group score: both; {CONTROLS} (text only gets 0 in the text score unless captions tie, and 25 in the image "
-        "score, by construction)",
+        f"group score: both; {CONTROLS}, both photos those of another item (text only gets 0 in the text "
+        "score unless captions tie, and 25 in the image score, by construction)",
         n={"images": len(np.unique(photos)), "items": len(photos)},
         metrics=metrics,
     )

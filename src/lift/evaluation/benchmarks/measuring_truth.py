@@ -8,14 +8,11 @@ from lift.errors import LiftError
 from lift.evaluation.benchmarks.bench import Bench
 from lift.evaluation.benchmarks.scoring import weighted_kendall
 from lift.evaluation.benchmarks.sheets import ClaimSheet, RatingSheet
-from lift.evaluation.pairs import bag_of_words
+from lift.evaluation.controls import SHUFFLED_WORDS, bag_of_words
 from lift.evaluation.results import Measurement, Metric
 from lift.evaluation.verification import verification_metrics
 
-CONTROLS = (
-    "control text only: the mean photo in place of the photos; control shuffled words: every text as a bag of "
-    "words, in lower case and an order that depends on the words only"
-)
+CONTROLS = f"control text only: the mean photo in place of the photos; {SHUFFLED_WORDS}"
 LEAST_TAU = -100.0
 
 

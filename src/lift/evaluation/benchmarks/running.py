@@ -18,9 +18,9 @@ from lift.evaluation.benchmarks.bench import Bench, Encoder
 from lift.evaluation.benchmarks.folder import Benchmark, Folder
 from lift.evaluation.benchmarks.registry import find_benchmark, protocol_name
 from lift.evaluation.benchmarks.sheets import Sheet
+from lift.evaluation.home import results_home
 from lift.evaluation.results import Measurement, finished_result, result_path, show_result, write_result
-from lift.model import load
-from lift.text import TextEncoder
+from lift.model import Model, Rival, load
 from lift.text.encoder import counts_tokens
 
 TOLD = 5  # unreadable photos that are named on the terminal; the result names more
@@ -32,7 +32,7 @@ class BenchmarkConfig:
     """Measure a RUN on a public benchmark that you downloaded; docs/benchmarks.md lists names, layouts, protocols."""
 
     run: Positional[Path]
-    """RUN folder, made by `lift train`"""
+    """RUN folder, made by `lift train`; or the folder or hub id of a published CLIP, SigLIP or the like"""
     name: Positional[str]
     """which benchmark, such as sugarcrepe; an unknown name lists the known ones"""
     data: Path
@@ -51,6 +51,8 @@ class BenchmarkConfig:
     """photos or texts encoded together"""
     device: str = "cpu"
     """where to encode: cpu, cuda, cuda:1, mps"""
+    out: Path | None = None
+    """folder for the results of a published model (default: rival-NAME); those of a RUN go into the RUN"""
     overwrite: bool = False
     """measure again also what is already there"""
 
@@ -64,6 +66,7 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
     if sheet.size == 0:
         raise folder.missing("item that --protocol and --only ask for")
     model = load(config.run, device=config.device)
+    home = results_home(config.run, model, config.out)
     data = data_id(folder, sheet, protocol)
     request = {
         "task": chosen.task,
@@ -77,7 +80,7 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
         "classes": sha256_file(config.classes) if config.classes else None,
     }
     variant = "-".join([*config.only, *([f"drawn{config.limit}"] if config.limit else [])])
-    path = result_path(config.run, chosen.task, f"{config.name}-{protocol}", variant)
+    path = result_path(home, chosen.task, f"{config.name}-{protocol}", variant)
     result = None if config.overwrite else finished_result(path, request)
     if result is None and path.is_file():
         note(f"{path} is replaced: it answers another request, or --overwrite is given")
@@ -95,14 +98,14 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
             "model": {
                 "id": model.id,
                 "method": model.method,
-                "run": config.run.resolve().name,
+                "run": home.resolve().name,
                 "fingerprint": model.fingerprint.asdict(),
             },
             "seed": config.seed,
             "seconds": round(time.monotonic() - began, 2),
             "request": request,
             "left_out": [failure._asdict() for failure in bench.failures[:KEPT]],
-            "texts_cut": texts_cut(model.text_encoder, bench.texts),
+            "texts_cut": texts_cut(model, bench.texts),
         }
         measured = replace(measured, protocol=f"{protocol}: {measured.protocol}")
         result = write_result(path, measured, facts)
@@ -185,8 +188,9 @@ def not_drawn(count: int, limit: int | None, seed: int) -> Collection[int]:
     return set(np.random.default_rng(seed).permutation(count)[limit:].tolist())
 
 
-def texts_cut(encoder: TextEncoder, texts: list[str]) -> dict[str, int] | None:
+def texts_cut(model: Model | Rival, texts: list[str]) -> dict[str, int] | None:
     """How many of the distinct texts exceed the encoder's limit, told on the terminal; None where none is known to."""
+    encoder = model if isinstance(model, Rival) else model.text_encoder
     if not counts_tokens(encoder):
         return None
     cut = int((encoder.token_counts(texts) > encoder.max_tokens).sum())

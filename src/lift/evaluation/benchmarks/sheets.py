@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lift.data import decode_image, resize_image
+from lift.data import decode_image
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,13 @@ class Photo:
     margin: int = 0
     beside: Path | None = None
 
-    def pixels(self, size: int, mode: str) -> np.ndarray:
-        """Decode and resize as `lift ingest` does: uint8 (size, size, 3). Raises data.BadImage."""
+    def picture(self) -> Path | Image.Image:
+        """The upright RGB picture, not yet resized; of a whole file its path, which may be decoded smaller.
+
+        Raises data.BadImage.
+        """
         if self.crop is None and not self.margin and self.beside is None:
-            return resize_image(decode_image(self.path, target=size), size, mode)
+            return self.path
         picture = decode_image(self.path)  # at full size: the crop counts its pixels
         if self.crop is not None:
             picture = cropped(picture, self.crop)
@@ -40,7 +43,7 @@ class Photo:
             picture = picture.crop((cut, cut, width - cut, height - cut))
         if self.beside is not None:
             picture = side_by_side(picture, decode_image(self.beside))
-        return resize_image(picture, size, mode)
+        return picture
 
 
 def cropped(picture: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:

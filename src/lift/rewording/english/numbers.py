@@ -40,6 +40,15 @@ _MEASURED: Final = re.compile(
 )
 
 
+# Goods that come by number: "12 pcs", "pack of 6". Not "6 servings", which is an estimate.
+_GOODS: Final = re.compile(
+    r"(?<![\w.,/#×-])(?:(?<=pack of )|(?<=set of )|(?<=box of ))(\d{1,3})(?![\w.,/×-]*\d|[-/])|"
+    r"(?<![\w.,/#×x-])(?<!about )(?<!to )(?<![x×] )(\d{1,3})"
+    r"(?= (?:pcs|pieces|rolls|packs|sheets|tablets|capsules|bottles|bags)\b)",
+    re.IGNORECASE,
+)
+
+
 def number(sentence: Sentence) -> list[Draft]:
     """ "two dogs" -> "three dogs", "12 bolts" -> "13 bolts", "5 cm" -> "6 cm",
     "exactly one tower" -> "exactly two towers"."""
@@ -66,6 +75,20 @@ def number(sentence: Sentence) -> list[Draft]:
             drafts += [sentence.replace(i, i, str(new)) for new in news if new >= 2 and value >= 2]
     if any(word[0].isdigit() for word in sentence.low):
         drafts += _measures(sentence)
+        drafts += _goods(sentence, {edit[0] for draft in drafts for edit in draft})
+    return drafts
+
+
+def _goods(sentence: Sentence, known: set[int]) -> list[Draft]:
+    """ "pack of 6" -> "pack of 7", "12 pcs" -> "11 pcs", where no other rule has the number already."""
+    drafts: list[Draft] = []
+    for match in _GOODS.finditer(sentence.text):
+        start, end = match.span(1) if match[1] else match.span(2)
+        value = int(sentence.text[start:end])
+        if start in known or value < 2:
+            continue
+        step = 1 if value < 20 else 10
+        drafts += [[(start, end, str(new))] for new in (value - step, value + step) if new >= 2]
     return drafts
 
 
