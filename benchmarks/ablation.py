@@ -55,6 +55,8 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "balanced": ("store", {"batches": "balanced"}),
     "by-length": ("store", {"batches": "by-length"}),
     "clip": ("store", {"method": "clip"}),
+    "words": ("store", {"method": "words"}),
+    "lit": ("store", {"method": "lit", "image_encoder": "plain"}),  # the tower of the plain arm, locked
     "clip-sentences": ("long", {"method": "clip", "sentence_share": 0.5}),
     "clip-balanced": ("store", {"method": "clip", "batches": "balanced"}),
     "clip-by-length": ("store", {"method": "clip", "batches": "by-length"}),
@@ -101,12 +103,15 @@ def main(config: AblationConfig) -> None:
             if "hard_negatives" in options:
                 options = options | {"hard_kinds": config.kinds}
             run = work / f"{arm}-{config.epochs}-{seed}"
+            tower = options.get("image_encoder")
+            options = options | {"image_encoder": config.image_encoder}
+            if tower:
+                options["image_encoder"] = str(work / f"{tower}-{config.epochs}-{seed}")
             train(
                 TrainConfig(
                     images=work / ("dataset-long" if texts == "long" else "dataset"),
                     texts=stores[texts],
                     out=run,
-                    image_encoder=config.image_encoder,
                     epochs=config.epochs,
                     batch_size=config.batch_size,
                     min_crop=config.min_crop,
@@ -116,7 +121,7 @@ def main(config: AblationConfig) -> None:
                     **options,
                 )
             )
-            own = None if options.get("method") == "clip" else stores[texts]
+            own = None if "method" in options else stores[texts]
             for task in ("retrieval", "long-retrieval", "pairs"):
                 evaluate(EvaluateConfig(run, task, dataset=work / "dataset", texts=own))  # type: ignore[arg-type]
     write_json(

@@ -31,6 +31,8 @@ WHAT = {
     "sigmoid-hard": "sigmoid, 4 changed captions",
     "long-mix": "the five captions joined in 30 % of the epochs",
     "clip": "jointly trained CLIP",
+    "words": "words as labels, no text encoder",
+    "lit": "LiT: a text tower trained against the plain arm's tower, locked",
 }
 
 
