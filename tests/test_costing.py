@@ -9,6 +9,8 @@ import pytest
 
 from lift.costing import CostConfig, cost
 from lift.costing.counting import StepSize, break_even, counted_flops
+from lift.costing.energy import Meter
+from lift.costing.stage import energy_of
 from lift.errors import LiftError
 from lift.store import EmbeddingStore
 
@@ -97,6 +99,37 @@ def test_steps_of_both_are_timed_in_turn(tmp_path: Path) -> None:
     )
     [row] = content["rows"]
     assert row["lift_samples_per_second"] > 0 and row["clip_samples_per_second"] > 0 and row["time_ratio"] > 0
+
+
+def test_energy_by_hand(tmp_path: Path) -> None:
+    def counter(number: int, value: int) -> None:
+        folder = tmp_path / f"intel-rapl:{number}"
+        folder.mkdir(exist_ok=True)
+        (folder / "energy_uj").write_text(f"{value}\n")
+        (folder / "max_energy_range_uj").write_text("262143328850\n")
+
+    assert Meter("cpu", tmp_path / "none").joules() is None
+    counter(0, 5_000_000)
+    counter(1, 262_143_000_000)
+    (tmp_path / "intel-rapl:0:0").mkdir()  # a part of package 0, counted there already
+    meter = Meter("cpu", tmp_path)
+    counter(0, 8_500_000)
+    counter(1, 671_150)  # began again: 0.32885 J up to the end, 0.67115 J since
+    assert meter.joules() == pytest.approx(3.5 + 1.0)
+    (tmp_path / "intel-rapl:1" / "energy_uj").unlink()
+    assert meter.joules() is None  # half a machine is no measurement
+
+    pairs = [
+        ({"joules": 8.0}, {"joules": 16.0}),
+        ({"joules": 6.0}, {"joules": 24.0}),
+        ({"joules": 4.0}, {"joules": 4.0}),
+    ]
+    assert energy_of(pairs, 2) == {
+        "lift_joules_per_sample": 3.0,
+        "clip_joules_per_sample": 8.0,
+        "energy_ratio": 0.5,
+    }
+    assert energy_of([({"joules": 8.0}, {"seconds": 1.0})], 2) == {}
 
 
 def test_the_text_pass_of_a_store(tiny_store: Path, tmp_path: Path) -> None:

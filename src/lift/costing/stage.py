@@ -6,6 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,20 @@ def timed(config: CostConfig, size: StepSize) -> dict[int, dict[str, Any]]:
             },
             "time_ratio": statistics.median(a["seconds"] / b["seconds"] for a, b in pairs),
             "memory_ratio": statistics.median(a["bytes"] / max(b["bytes"], 1.0) for a, b in pairs),
+            **energy_of(pairs, size.batch),
         }
     return rows
+
+
+def energy_of(pairs: Sequence[tuple[dict[str, float], dict[str, float]]], batch: int) -> dict[str, float]:
+    """Joules a sample of both and their ratio, medians of the rounds; empty on a machine without a meter."""
+    if not all(a.get("joules") and b.get("joules") for a, b in pairs):
+        return {}
+    return {
+        "lift_joules_per_sample": statistics.median(a["joules"] for a, _ in pairs) / batch,
+        "clip_joules_per_sample": statistics.median(b["joules"] for _, b in pairs) / batch,
+        "energy_ratio": statistics.median(a["joules"] / b["joules"] for a, b in pairs),
+    }
 
 
 def show(content: dict[str, Any]) -> None:
@@ -194,9 +207,12 @@ def show(content: dict[str, Any]) -> None:
         ]
         if has_times:
             line += [f"{row['time_ratio']:.2f}", f"{row['memory_ratio']:.2f}"]
+            line.append(f"{row['energy_ratio']:.2f}" if "energy_ratio" in row else "no meter")
         lines.append(line)
     show_table(
-        "LIFT against CLIP", header + (["time LIFT/CLIP", "memory LIFT/CLIP"] if has_times else []), lines
+        "LIFT against CLIP",
+        header + (["time LIFT/CLIP", "memory LIFT/CLIP", "energy LIFT/CLIP"] if has_times else []),
+        lines,
     )
     if not has_times:
         note("counted only: --rounds 5 times steps of both on this machine")

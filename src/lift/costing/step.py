@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: seconds of a step and the memory it adds. Run as `python -m`."""
+"""One measurement in a process of its own: seconds, added memory and energy of a step. Run as `python -m`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lift.costing.counting import StepSize
+from lift.costing.energy import Meter
 from lift.losses import LOSSES
 from lift.training.cost import peak_memory, reset_peak_memory
 
@@ -20,7 +21,10 @@ STEPS = 6  # the first one is not counted
 
 
 def measure(size: StepSize, tokens: int, *, device: str, bf16: bool, steps: int = STEPS) -> dict[str, float]:
-    """Median seconds of a training step, and bytes it adds at its peak; `tokens` per text for CLIP, 0 for LIFT."""
+    """Median seconds of a training step, and bytes it adds at its peak; `tokens` per text for CLIP, 0 for LIFT.
+
+    And mean joules of a step, where the machine has a meter.
+    """
     torch.manual_seed(0)
     modules: list[nn.Module] = [size.image_tower().to(device)]
     if tokens:
@@ -33,8 +37,10 @@ def measure(size: StepSize, tokens: int, *, device: str, bf16: bool, steps: int 
     numbers = torch.arange(size.batch, device=device)
     scale, bias = torch.tensor(14.3, device=device), torch.tensor(0.0, device=device)
     reset_peak_memory(device)
-    before, seconds = peak_memory(device), []
-    for _ in range(steps):
+    before, seconds, meter = peak_memory(device), [], None
+    for step in range(steps):
+        if step == 1:
+            meter = Meter(device)
         began = time.perf_counter()
         with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=bf16):
             features = modules[0](images)
@@ -45,7 +51,9 @@ def measure(size: StepSize, tokens: int, *, device: str, bf16: bool, steps: int 
         if device.startswith("cuda"):
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - began)
-    return {"seconds": statistics.median(seconds[1:]), "bytes": float(peak_memory(device) - before)}
+    joules = None if meter is None else meter.joules()
+    energy = {} if joules is None else {"joules": joules / (steps - 1)}
+    return {"seconds": statistics.median(seconds[1:]), "bytes": float(peak_memory(device) - before), **energy}
 
 
 def main(asked: dict[str, Any]) -> None:

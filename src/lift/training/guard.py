@@ -2,7 +2,8 @@
 
 A robust rule, since the numbers of a training fall by themselves and their spread with them: a value is a spike when it
 lies more than FAR robust standard deviations (1.4826 times the median absolute deviation) above the median of the last
-WINDOW values, and is at least FACTORS times that median. Before LEAST values are known nothing is judged. A spike joins
+WINDOW values, and is at least FACTORS times that median. Before LEAST values are known, and while the
+learning rate rises, nothing is judged: gradients grow and shrink with it. A spike joins
 the values, so that a lasting change is normal after half a window.
 """
 
@@ -58,7 +59,7 @@ class Guard:
 
         writes: whether this process writes files.
         """
-        self.writes = writes
+        self.writes, self.warmup = writes, config.warmup or 0
         self.folder, self.action, self.photos = config.out / "spikes", config.on_spike, photos
         known = known or {}
         self.recent = {name: deque(known.get(name, ()), WINDOW) for name in FACTORS}
@@ -83,7 +84,9 @@ class Guard:
         values = dict(zip(FACTORS, both, strict=True))
         medians = {name: median(known) if known else None for name, known in self.recent.items()}
         finite = all(map(math.isfinite, both))
-        reason = self._spike(values) if finite else "the loss or its gradient is no longer finite"
+        reason = "" if finite else "the loss or its gradient is no longer finite"
+        if finite and step > self.warmup:
+            reason = self._spike(values)
         if finite and self.action != "off":
             for name, value in values.items():
                 self.recent[name].append(value)
