@@ -59,7 +59,9 @@ class DrawnSubject(Subject):
         near = np.repeat(self.image_features, 5, axis=0)
         vectors = unit(near + 0.23 * drawn.normal(size=near.shape).astype(np.float32))
         self._vectors = dict(zip(every, vectors, strict=True))
-        self.rows = [SimpleNamespace(key=f"{n}.jpg", captions=own) for n, own in enumerate(self.texts)]
+        self.rows = [
+            SimpleNamespace(key=f"{n}.jpg", captions=own, texts=own) for n, own in enumerate(self.texts)
+        ]
         self.numbers = np.arange(photos)
         self.config = SimpleNamespace(pairs=None, split="val", seed=0)
         negatives = [every[(n + 7) % len(every)] for n in range(len(every))]
