@@ -16,11 +16,10 @@ import torch
 from lift.data import Dataset
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
-from lift.losses import LOSSES, with_cosine, with_own
 from lift.negatives import texts_of
 from lift.store import EmbeddingStore
 from lift.training import TrainConfig, loop, train
-from lift.training.arms import LiftArm, build, new_scalars
+from lift.training.arms import LiftArm, build, loss_of, modules_of, new_scalars
 from lift.training.batches import Batch, batch_maker
 from lift.training.features import keep_features
 from lift.training.gradients import Gradients
@@ -65,13 +64,9 @@ def trial(
     encoder, arm = build(config, dataset.image_size, rows, store, texts_of(found))
     kept = keep_features(encoder, dataset, numbers, config)
     negatives = NegativeTable(config, rows, arm, found) if found and isinstance(arm, LiftArm) else None
-    loss = with_own(
-        with_cosine(LOSSES[config.loss], config.cosine_weight), config.hard_weight, config.hard_negatives
-    )
+    loss = loss_of(config)
     scalars = new_scalars(loss)
-    modules = {"image": encoder, "scalars": scalars}
-    if arm.tower is not None:
-        modules["text"] = arm.tower
+    modules = modules_of(encoder, arm, scalars)
     placement = Placement(modules, arm, config, ranks, kept=kept is not None)
     optimiser = make_optimiser(placement.learning, config)  # so that what it refuses is seen
     parameters = [p for group in optimiser.param_groups for p in group["params"]]

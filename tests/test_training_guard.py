@@ -85,6 +85,19 @@ def test_a_spike_is_noted_once_and_a_lasting_change_becomes_normal(config: Train
     assert not judged(watch, 200, 4.1, 30.0).entry
 
 
+def test_nothing_is_judged_while_the_learning_rate_rises(config: TrainConfig) -> None:
+    watch = Guard(config, lambda step: [], rising=50)
+    config.out.mkdir()
+    for step in range(1, 50):
+        assert not judged(watch, step, 4.1, 1.0 + step % 5 / 10).entry
+    assert not judged(watch, 50, 4.1, 30.0).entry and not (config.out / "spikes").exists()
+    assert judged(watch, 51, 4.1, 30.0).entry
+    assert not judged(watch, 52, 4.1, 9.0).entry  # 7.5 medians of 1.2, as sound trainings have them
+    assert judged(watch, 53, 4.1, 13.0).entry
+    with pytest.raises(LiftError, match="no longer finite"):  # that is told at any step
+        judged(Guard(config, lambda step: [], rising=50), 1, math.inf, 1.0)
+
+
 def test_photos_are_those_of_the_step(config: TrainConfig, tiny_store: Path, tiny_dataset: Path) -> None:
     config = replace(config, min_crop=1.0)
     dataset, numbers = Dataset(tiny_dataset), Dataset(tiny_dataset).split("train")

@@ -15,7 +15,7 @@ from lift.data.dataset import Row, distinct_texts
 from lift.fingerprint import Fingerprint
 from lift.image import ImageEncoder
 from lift.image.encoder import WordsHead
-from lift.losses import Loss
+from lift.losses import LOSSES, Loss, with_cosine, with_own
 from lift.store import EmbeddingStore
 from lift.text import TextTower, WordBag, encode_sorted, length_buckets, train_tokenizer
 from lift.text.encoder import count_tokens
@@ -239,3 +239,18 @@ def new_scalars(loss: Loss) -> Scalars:
     return Scalars(
         loss.initial_scale, loss.initial_bias, learns_scale=loss.learns_scale, learns_bias=loss.learns_bias
     )
+
+
+def loss_of(config: TrainConfig) -> Loss:
+    """The loss that the configuration asks for, with what it mixes in."""
+    return with_own(
+        with_cosine(LOSSES[config.loss], config.cosine_weight), config.hard_weight, config.hard_negatives
+    )
+
+
+def modules_of(encoder: ImageEncoder, arm: Arm, scalars: Scalars) -> dict[str, nn.Module]:
+    """Everything of a run that has weights, by the names that its files have."""
+    modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
+    if arm.tower is not None:
+        modules["text"] = arm.tower
+    return modules

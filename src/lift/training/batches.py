@@ -24,11 +24,8 @@ from lift.training.features import Features
 from lift.training.negatives import NegativeTable
 
 UNREADABLE = "unreadable.jsonl"  # in the RUN: photos of shards that others had to stand in for
-IN_A_ROW, SHARE, FEW = (
-    16,
-    0.01,
-    10,
-)  # unreadable photos that end a run: neighbours; a share of all, but a few at least
+IN_A_ROW = 16  # unreadable neighbours that end a run,
+SHARE, FEW = 0.01, 10  # or such a share of all, but a few at least
 
 
 class Batch(NamedTuple):

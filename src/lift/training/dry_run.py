@@ -8,23 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from lift.console import say, show_table
 from lift.data import Dataset
 from lift.data.sampling import TextTable
 from lift.image import ImageEncoder
-from lift.losses import LOSSES, with_cosine, with_own
 from lift.negatives import texts_of
 from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
-from lift.training.arms import Arm, build, new_scalars
+from lift.training.arms import Arm, build, loss_of, modules_of, new_scalars
 from lift.training.batches import batch_maker
 from lift.training.captions import Runs
 from lift.training.config import TrainConfig
 from lift.training.cost import body_flops, peak_memory, reset_peak_memory
-from lift.training.features import BATCH_ROWS
-from lift.training.fitting import check_fits, disk_of, frozen_body, gigabytes, memory_of
+from lift.training.features import BATCH_ROWS, frozen_body
+from lift.training.fitting import check_fits, disk_of, gigabytes, memory_of
 from lift.training.gradients import Gradients
 from lift.training.negatives import Found
 from lift.training.optimisation import autocast, make_optimiser
@@ -112,12 +110,9 @@ def timed_steps(
     Negatives beside the batch are texts by chance: which ones they are changes neither time nor memory.
     """
     rows = [dataset.rows[n] for n in numbers]
-    loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
-    loss = with_own(loss, config.hard_weight, config.hard_negatives)
+    loss = loss_of(config)
     scalars = new_scalars(loss).to(config.device)
-    modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
-    if arm.tower is not None:
-        modules["text"] = arm.tower
+    modules = modules_of(encoder, arm, scalars)
     own, kept, alone = config.hard_negatives + config.neighbours, frozen_body(config), Ranks()
     placement = Placement(modules, arm, config, alone, kept=kept)
     optimiser = make_optimiser(placement.learning, config)

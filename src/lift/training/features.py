@@ -49,6 +49,11 @@ class Features:
         return torch.from_numpy(out)
 
 
+def frozen_body(config: TrainConfig) -> bool:
+    """Whether the body gives the same vectors in every step, so that they are computed once and kept."""
+    return config.tune in ("head", "ridge") and config.min_crop == 1.0 and not config.flip
+
+
 def keep_features(
     encoder: ImageEncoder, dataset: Dataset, numbers: np.ndarray, config: TrainConfig
 ) -> Features | None:
@@ -57,8 +62,7 @@ def keep_features(
     They stay the same when the body is frozen and every photo is seen whole. Finished shards survive a kill, and
     damaged ones are computed again; the folder's name is a hash of all that decides the vectors.
     """
-    frozen = config.tune in ("head", "ridge") and config.min_crop == 1.0 and not config.flip
-    if not frozen:
+    if not frozen_body(config):
         return None
     numbers = np.unique(numbers)
     key = features_key(encoder, dataset, numbers, config)

@@ -20,12 +20,12 @@ from lift.losses import LOSSES
 from lift.store import EmbeddingStore
 from lift.text import WordBag
 from lift.training.config import TrainConfig
+from lift.training.features import frozen_body
 from lift.training.footprint import (
     SAMPLE,
     VOCABULARY,
     bytes_of,
     empty_encoder,
-    frozen_body,
     image_bytes,
     loss_bytes,
     text_bytes,

@@ -21,6 +21,7 @@ from lift.text import TextTower, length_buckets, train_tokenizer
 from lift.training.arms import CLIP_CONTEXT, LONGEST_CONTEXT, longest
 from lift.training.config import TrainConfig
 from lift.training.execution import recompute_blocks
+from lift.training.features import frozen_body
 from lift.training.optimisation import autocast
 from lift.training.towers import tower_shape
 
@@ -127,11 +128,6 @@ def empty_encoder(config: TrainConfig, image_size: int, dim: int, device: str) -
     for buffer in encoder.buffers():
         buffer.zero_()  # some backbones look their positions up by a buffer of numbers
     return encoder
-
-
-def frozen_body(config: TrainConfig) -> bool:
-    """Whether the body's vectors are computed once and kept (see features.py)."""
-    return config.tune in ("head", "ridge") and config.min_crop == 1.0 and not config.flip
 
 
 @lru_cache(maxsize=64)

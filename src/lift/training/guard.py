@@ -2,9 +2,9 @@
 
 A robust rule, since the numbers of a training fall by themselves and their spread with them: a value is a spike when it
 lies more than FAR robust standard deviations (1.4826 times the median absolute deviation) above the median of the last
-WINDOW values, and is at least FACTORS times that median. Before LEAST values are known, and while the
-learning rate rises, nothing is judged: gradients grow and shrink with it. A spike joins
-the values, so that a lasting change is normal after half a window.
+WINDOW values, and is at least FACTORS times that median. Before LEAST values are known, and while the learning rate
+rises, nothing is judged: gradients grow and shrink with it. A spike joins the values, so that a lasting change is
+normal after half a window.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ class Guard:
         known: dict[str, Any] | None = None,
         first: int = 0,
         *,
+        rising: int = 0,
         writes: bool = True,
     ) -> None:
         """photos: what the batch of a step holds. known: `state` as it was saved at step `first`.
 
-        writes: whether this process writes files.
+        rising: steps in which the learning rate rises. writes: whether this process writes files.
         """
-        self.writes, self.warmup = writes, config.warmup or 0
+        self.rising, self.writes = rising, writes
         self.folder, self.action, self.photos = config.out / "spikes", config.on_spike, photos
         known = known or {}
         self.recent = {name: deque(known.get(name, ()), WINDOW) for name in FACTORS}
@@ -82,11 +83,13 @@ class Guard:
         """
         both = torch.stack([loss.detach().float(), norm.detach().float()]).tolist()
         values = dict(zip(FACTORS, both, strict=True))
-        medians = {name: median(known) if known else None for name, known in self.recent.items()}
         finite = all(map(math.isfinite, both))
         reason = "" if finite else "the loss or its gradient is no longer finite"
-        if finite and step > self.warmup:
+        if finite and step > self.rising:
             reason = self._spike(values)
+        medians = (
+            {name: median(known) if known else None for name, known in self.recent.items()} if reason else {}
+        )
         if finite and self.action != "off":
             for name, value in values.items():
                 self.recent[name].append(value)

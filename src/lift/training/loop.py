@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from lift.console import note, progress_bar, say
 from lift.data import Dataset, ShardCache, ShardPixels
 from lift.data.dataset import distinct_texts
 from lift.data.sampling import TextTable
 from lift.errors import LiftError
-from lift.losses import LOSSES, MAX_LOGIT_SCALE, with_cosine, with_own
+from lift.losses import MAX_LOGIT_SCALE
 from lift.model import Model
 from lift.negatives import texts_of
 from lift.sentences import texts_of_runs
 from lift.store import EmbeddingStore
-from lift.training.arms import LiftArm, build, new_scalars
+from lift.training.arms import LiftArm, build, loss_of, modules_of, new_scalars
 from lift.training.averaging import Average
 from lift.training.batches import batch_maker
 from lift.training.captions import Runs, check_sentences, find_sentences
@@ -35,7 +34,7 @@ from lift.training.fitting import check_start
 from lift.training.gradients import Gradients
 from lift.training.guard import Guard, photos_of
 from lift.training.negatives import Found, NegativeTable, check_vectors_of, find_hard_negatives
-from lift.training.optimisation import learning_rate, make_optimiser
+from lift.training.optimisation import learning_rate, make_optimiser, warmup_steps
 from lift.training.parallel import Ranks, join
 from lift.training.request import request_of
 from lift.training.resolving import resolve
@@ -144,7 +143,7 @@ def check_inputs(config: TrainConfig, dataset: Dataset, store: EmbeddingStore) -
     store.check()
 
 
-def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to bottom
+def run_steps(  # noqa: PLR0915 - the training loop reads as prose, top to bottom
     config: TrainConfig, dataset: Dataset, store: EmbeddingStore, found: Found, runs: Runs, ranks: Ranks
 ) -> None:
     """Everything between an opened RUN folder and its finished run.json.
@@ -169,12 +168,9 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     negatives = None
     if isinstance(arm, LiftArm) and (found or config.neighbours):
         negatives = ranks.in_turn(NegativeTable, config, rows, arm, found)
-    loss = with_cosine(LOSSES[config.loss], config.cosine_weight)
-    loss = with_own(loss, config.hard_weight, config.hard_negatives)
+    loss = loss_of(config)
     scalars = new_scalars(loss).to(config.device)
-    modules: dict[str, nn.Module] = {"image": encoder, "scalars": scalars}
-    if arm.tower is not None:
-        modules["text"] = arm.tower
+    modules = modules_of(encoder, arm, scalars)
 
     # The state of a killed run is whole, whatever number of processes it had; then each takes its share.
     start: dict[str, Any] = {"step": 0, "seconds": 0.0, "flops": 0, "memory": 0}
@@ -197,7 +193,9 @@ def run_steps(  # noqa: C901, PLR0915 - the training loop reads as prose, top to
     if facts.get("processes", 1) == ranks.count:
         keep_threads_of(facts)
     reset_peak_memory(config.device)
-    guard = Guard(config, photos_of(make_batch, arm), facts.get("guard"), first, writes=ranks.first)
+    rising = warmup_steps(config.warmup, steps)
+    photos = photos_of(make_batch, arm)
+    guard = Guard(config, photos, facts.get("guard"), first, rising=rising, writes=ranks.first)
     if first:
         note(f"going on at step {first} of {steps}")
 

@@ -24,9 +24,14 @@ def diverged(step: int) -> LiftError:
     )
 
 
+def warmup_steps(warmup: int, steps: int) -> int:
+    """Steps in which the learning rate rises: those asked for, but at most a fifth of the run."""
+    return min(warmup, max(1, steps // 5))
+
+
 def learning_rate(step: int, steps: int, *, peak: float, warmup: int) -> float:
     """Linear from 0 to `peak` over `warmup` steps, then along a cosine to 0 at `steps`."""
-    warmup = min(warmup, max(1, steps // 5))
+    warmup = warmup_steps(warmup, steps)
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

@@ -31,11 +31,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 TIMEOUT = timedelta(minutes=10)  # of one exchange within a step
-FAILED, LOOK_EVERY, GRACE = (
-    "failed",
-    0.05,
-    3.0,
-)  # seconds between two looks; to wait for the reason of a lost peer
+FAILED = "failed"
+LOOK_EVERY, GRACE = 0.05, 3.0  # seconds between two looks; to wait for the reason of a lost peer
 
 
 class Ranks:

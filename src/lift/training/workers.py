@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import torch
@@ -43,7 +45,8 @@ def made_ahead(make: Callable[[int], Batch], steps: range, config: TrainConfig) 
         return
     seen = _started(make, steps, workers, config)
     try:
-        yield _completed(make, seen)
+        with _interrupts() as pressed:
+            yield _completed(make, seen, pressed)
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
@@ -81,8 +84,34 @@ def _started(make: BatchMaker, steps: range, workers: int, config: TrainConfig) 
         gc.unfreeze()
 
 
-def _completed(make: BatchMaker, seen: Iterator[Seen | LiftError]) -> Iterator[Batch]:
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Yields a list that holds every Ctrl-C inside the block, beside its usual effect.
+
+    Python drops an exception that strikes inside a destructor, and torch has one in Python for each tensor that comes
+    from a worker: a training would go on as if nobody had pressed.
+    """
+    pressed: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _completed(make: BatchMaker, seen: Iterator[Seen | LiftError], pressed: list[int]) -> Iterator[Batch]:
     for one in seen:
+        if pressed:
+            raise KeyboardInterrupt
         if isinstance(one, LiftError):
             raise one
         yield make.complete(one)
