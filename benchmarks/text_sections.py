@@ -221,8 +221,8 @@ def loader_section(made: dict[str, Any]) -> list[str]:
         "## Batches made against batches used up (samples/s, in turn)",
         "",
         f"Batches of {made['batch']} at {made['image_size']} px, smallest crop {made['smallest_crop']}; median of "
-        f"{made['rounds']} rounds (smallest to largest ratio). Samples per second of processor time, on a machine "
-        f"shared with much other work; training steps: {used}.",
+        f"{made['rounds']} rounds (smallest to largest ratio). Samples per second of processor time; "
+        f"training steps: {used}.",
         "",
         *table(
             ["photos in", "samples/s", *[f"/ {name}" for name in steps]],
