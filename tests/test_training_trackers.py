@@ -79,6 +79,21 @@ def test_mlflow_keeps_what_was_said_of_a_run_that_stopped_before_its_first_state
     assert capsys.readouterr().err == "" and list(again.open) == ["mlflow"]
 
 
+@pytest.mark.parametrize(("error", "status"), [(Killed, "FAILED"), (KeyboardInterrupt, "KILLED")])
+def test_mlflow_does_not_show_a_stopped_run_as_running(
+    config: TrainConfig, error: type[BaseException], status: str
+) -> None:
+    pytest.importorskip("mlflow", reason="mlflow-skinny is not installed: pip install 'lift[mlflow]'")
+    config = replace(config, tracker=("mlflow",))
+    config.out.mkdir()
+    with pytest.raises(error), trackers.Trackers(config, 0) as opened:
+        run, client = opened.open["mlflow"].run, opened.open["mlflow"].client  # type: ignore[attr-defined]
+        raise error
+    assert client.get_run(run).info.status == status
+    trackers.Trackers(config, 0)
+    assert client.get_run(run).info.status == "RUNNING"
+
+
 def records_of(file: Path) -> list[bytes]:
     """Records of a .wandb file: LevelDB's log, blocks of 32 kB, behind seven bytes of its own."""
     content, at, found, open_record = file.read_bytes(), 7, [], b""

@@ -39,8 +39,8 @@ class Tracker(Protocol):
         """Facts of run.json and the loss plot."""
         ...
 
-    def close(self) -> None:
-        """Write what is held back."""
+    def close(self, stopped: str = "") -> None:
+        """Write what is held back. `stopped`: "killed" by the user or "failed" by an error, where the run did not end."""
         ...
 
 
@@ -67,7 +67,7 @@ class TensorBoard:
         """As text; the plot would be the curves once more."""
         self.writer.add_text("run", _block(facts), 0)
 
-    def close(self) -> None:
+    def close(self, stopped: str = "") -> None:
         """Flush."""
         self.writer.close()
 
@@ -139,8 +139,10 @@ class MLflow:
         self.client.log_artifact(self.run, str(plot))
         self.client.set_terminated(self.run)
 
-    def close(self) -> None:
-        """Nothing is held back."""
+    def close(self, stopped: str = "") -> None:
+        """Nothing is held back; a run that stopped must not be shown as running."""
+        if stopped:
+            self.client.set_terminated(self.run, status=stopped.upper())
 
 
 class WandB:
@@ -183,9 +185,9 @@ class WandB:
         self.run.log({"loss plot": self.wandb.Image(str(plot))})
         self.run.summary.update({f"run/{name}": value for name, value in numbers_of(facts).items()})
 
-    def close(self) -> None:
+    def close(self, stopped: str = "") -> None:
         """Write what is held back."""
-        self.run.finish()
+        self.run.finish(exit_code=1 if stopped else 0)
 
 
 class Kind(NamedTuple):
@@ -239,7 +241,7 @@ class Trackers:
     def __exit__(self, kind: object, *error: object) -> None:
         """Close them when the block ends by an error; else `end` does, when the RUN is finished."""
         if kind is not None:
-            self._all("close")
+            self._all("close", "killed" if kind is KeyboardInterrupt else "failed")
 
     def log(self, entry: dict[str, Any]) -> None:
         """One line of the log: what has no group of its own stands under train/."""
