@@ -17,11 +17,20 @@ from lift.data import Dataset
 from lift.scenes import ScenesConfig, scenes
 
 README = Path(__file__).parents[1] / "README.md"
+PYTHON = README.parent / "docs" / "python.md"
+NOTEBOOK = README.parent / "examples" / "lift.ipynb"
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = README) -> list[str]:
     """The fenced blocks behind `<!-- tested -->`."""
-    return re.findall(rf"<!-- tested -->\n```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    return re.findall(rf"<!-- tested -->\n```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> str:
+    """What a program prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +48,9 @@ def my_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_the_commands_run(my_photos: Path) -> None:
+@pytest.fixture(scope="module")
+def walked(my_photos: Path) -> Path:
+    """The newcomer's folder after all commands of the README."""
     [block] = blocks("sh")
     commands = [shlex.split(line) for line in block.splitlines()]
     assert [command[1] for command in commands] == [
@@ -52,11 +63,27 @@ def test_the_commands_run(my_photos: Path) -> None:
             [sys.executable, "-m", "lift.cli", *command[1:]], cwd=my_photos, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
-    assert (my_photos / "my-report" / "report.html").is_file() and (my_photos / "found.png").is_file()
+    return my_photos
+
+
+def test_the_commands_and_the_python_of_the_readme_run(walked: Path) -> None:
+    assert (walked / "my-report" / "report.html").is_file() and (walked / "found.png").is_file()
     [python] = blocks("python")
-    done = subprocess.run([sys.executable, "-c", python], cwd=my_photos, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.strip().splitlines()) == 2 + 3
+    assert len(run_python(python, walked).strip().splitlines()) == 2 + 3
+
+
+def test_the_page_for_python_runs(walked: Path) -> None:
+    printed = run_python("".join(blocks("python", PYTHON)), walked).strip().splitlines()
+    assert printed[-1].count("'") == 2 * 2 and "True" in printed  # two classes named; the photo is back
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    assert not any(cell.get("outputs") for cell in book.cells), "keep it without outputs: they are made anew"
+    nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    pictures = [out for cell in book.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})]
+    assert len(pictures) == 1
 
 
 def test_every_link_leads_somewhere() -> None:
