@@ -71,6 +71,9 @@ VERBS: dict[str, Verb] = {
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),
     "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+    "serve": Verb(
+        "lift.serve", "ServeConfig", "serve", "search, classify and verify over HTTP, with a web page"
+    ),
     "check": Verb("lift.keeping", "CheckConfig", "check", "is an artefact still what was written"),
     "store": Verb("lift.keeping", "StoreConfig", "store", "what is in a STORE; merge several; tidy one"),
     "export": Verb("lift.exporting", "ExportConfig", "export", "RUN -> ONNX file or transformers folder"),
