@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -108,8 +108,8 @@ class TextLane:
             if not taken:
                 continue
             distinct = list(dict.fromkeys(text for texts, _ in taken for text in texts))
-            work: Future[np.ndarray] = self._pool.submit(self._encode, distinct)
-            await asyncio.wait([asyncio.wrap_future(work, loop=loop)])
+            work = loop.run_in_executor(self._pool, self._encode, distinct)
+            await asyncio.wait([work])
             error = work.exception()
             vectors = dict(zip(distinct, work.result(), strict=True)) if error is None else {}
             for texts, done in taken:
