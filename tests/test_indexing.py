@@ -61,7 +61,7 @@ def test_photos_are_listed_at_any_depth_sorted_and_without_hidden_files(photos: 
 
 def test_index_holds_the_good_photos_and_reports_the_bad(made: Path, photos: Path, model: Model) -> None:
     opened = Index.open(made)
-    assert [opened.entry(row).key for row in range(len(opened))] == NAMES
+    assert opened.keys() == NAMES
     assert opened.vectors.dtype == np.float16 and opened.vectors.shape == (4, model.dim)
     np.testing.assert_allclose(np.linalg.norm(opened.vectors.astype(np.float32), axis=1), 1, atol=1e-3)
     expected = model.encode_image([photos / name for name in NAMES])
@@ -104,15 +104,30 @@ def test_the_same_command_is_skipped_and_a_changed_folder_noticed(
     index(config)
     shown = capsys.readouterr()
     assert "4 of 7 photos indexed" in shown.out and "b/cut.jpg" in shown.err
-    before = {file.name: file.read_bytes() for file in config.out.iterdir()}
+    before = contents(config.out)
     index(config)
-    assert "already done" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out and contents(config.out) == before
     Image.new("RGB", (50, 50), "red").save(folder / "new.png")
-    with pytest.raises(LiftError, match="state of the photos"):
-        index(config)
+    Image.new("RGB", (50, 50), "blue").save(folder / "b" / "z.jpg")
+    (folder / "a.png").unlink()
+    opened = index(config)
+    assert "1 photos added, 1 updated, 1 taken out" in capsys.readouterr().out
+    assert sorted(opened.keys()) == sorted(["new.png", "b/z.jpg", "b/c/deep.PNG", JAPANESE])
+    for name in ("new.png", "b/z.jpg"):
+        best = opened.search(load(tiny_run).encode_image([folder / name])[0], 1)[0]
+        assert (best.key, best.path) == (name, folder / name) and best.score == pytest.approx(1, abs=2e-3)
+    report = json.loads((config.out / "report.json").read_text(encoding="utf-8"))
+    assert (report["photos"], report["indexed"], report["added"]) == (7, 4, 1)
     (folder / "new.png").unlink()
+    shutil.copy2(photos / "a.png", folder / "a.png")
+    shutil.copy2(photos / "b" / "z.jpg", folder / "b" / "z.jpg")
     index(IndexConfig(tiny_run, folder, tmp_path / "index", overwrite=True))
-    assert {file.name: file.read_bytes() for file in config.out.iterdir()} == before
+    assert contents(config.out) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_nothing_is_written_when_no_photo_can_be_read(tmp_path: Path, tiny_run: Path) -> None:
@@ -141,17 +156,18 @@ def test_an_index_of_another_run_is_refused_with_both_names_and_the_remedy(
     assert "what to do" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["vectors.npy", "rows.jsonl"])
+@pytest.mark.parametrize("name", ["vectors.npy", "rows.arrow", "keys.npy"])
 def test_a_flipped_bit_or_a_missing_file_is_noticed(tmp_path: Path, made: Path, name: str) -> None:
     copy = tmp_path / "index"
     shutil.copytree(made, copy)
-    content = bytearray((copy / name).read_bytes())
+    [file] = (copy / "segments").glob(f"*.{name}")
+    content = bytearray(file.read_bytes())
     content[-5] ^= 1
-    (copy / name).write_bytes(content)
+    file.write_bytes(content)
     with pytest.raises(LiftError, match=f"{name} has changed") as caught:
         Index.open(copy)
     assert "lift index" in caught.value.remedy and "--overwrite" in caught.value.remedy
-    (copy / name).unlink()
+    file.unlink()
     with pytest.raises(LiftError, match=f"{name} is missing"):
         Index.open(copy)
 
@@ -159,9 +175,9 @@ def test_a_flipped_bit_or_a_missing_file_is_noticed(tmp_path: Path, made: Path, 
 def test_a_run_that_has_moved_is_asked_for(tmp_path: Path, made: Path) -> None:
     copy = tmp_path / "index"
     shutil.copytree(made, copy)
-    manifest = json.loads((copy / "index.json").read_text(encoding="utf-8"))
-    manifest["run"] = str(tmp_path / "gone")
-    (copy / "index.json").write_text(json.dumps(manifest), encoding="utf-8")
+    [commit] = (copy / "commits").iterdir()
+    content = json.loads(commit.read_text(encoding="utf-8"))
+    commit.write_text(json.dumps({**content, "run": str(tmp_path / "gone")}), encoding="utf-8")
     with pytest.raises(LiftError, match="gone") as caught:
         search(SearchConfig(copy, ("a dog",)))
     assert "--run" in caught.value.remedy
@@ -225,8 +241,8 @@ def test_a_split_of_a_dataset_is_indexed_from_its_pixels(
     dataset = Dataset(tiny_dataset)
     opened = index(IndexConfig(tiny_run, tiny_dataset, tmp_path / "index", split="val"))
     numbers = dataset.split("val")
-    assert [opened.entry(row).key for row in range(len(opened))] == [dataset.rows[n].key for n in numbers]
-    assert opened.entry(0).captions == dataset.rows[numbers[0]].texts
+    assert opened.keys() == [dataset.rows[n].key for n in numbers]
+    assert list(opened.match(opened.keys()[0]).captions) == dataset.rows[numbers[0]].texts
     np.testing.assert_allclose(opened.vectors, model.encode_image(dataset.pixels[numbers]), atol=1e-3)
     best = opened.search(model.encode_image(dataset.pixels[numbers[:1]])[0], 1)[0]
     np.testing.assert_array_equal(

@@ -43,6 +43,8 @@ REQUIRED = {
         "source.folder",
     ),
 }  # fmt: skip
+#: Formats that this version reads; 1 for kinds that are not named. An INDEX of format 2 keeps its facts in commits/.
+FORMATS = {"index": (1, 2)}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -165,12 +167,13 @@ def parse_manifest(content: bytes, kind: str, folder: Path | str) -> dict[str, A
         raise LiftError(
             f"{path} is damaged ({error})", f"delete {folder} and run `lift {VERB_OF[kind]}` again"
         ) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != 1:
+    if not isinstance(manifest, dict) or manifest.get("format") not in FORMATS.get(kind, (1,)):
         raise LiftError(
             f"{path} is of a format this version does not know",
             "update lift, or make the artefact again with this version",
         )
-    if missing := [key for key in REQUIRED.get(kind, ()) if not _holds(manifest, key)]:
+    required = REQUIRED.get(kind, ()) if manifest["format"] == 1 else ()
+    if missing := [key for key in required if not _holds(manifest, key)]:
         raise LiftError(
             f"{path} is damaged: {', '.join(missing)} is missing",
             f"restore it from a copy, or delete {folder} and run `lift {VERB_OF[kind]}` again",

@@ -27,7 +27,7 @@ from lift.rival import Rival, is_rival, load_clip
 from lift.store import EmbeddingStore
 from lift.text import TextEncoder, TextTower, WordBag, encode_sorted, rebuild_text_encoder
 
-Photo = Path | str | Image.Image
+Photo = Path | str | bytes | Image.Image
 
 
 def load(
@@ -171,7 +171,8 @@ class Model:
     ) -> np.ndarray:
         """Unit vectors float32 (n, D) of photos.
 
-        images: uint8 (n, S, S, 3), or paths and PIL images in any mix. Raises data.BadImage for an unreadable file.
+        images: uint8 (n, S, S, 3), or paths, bytes of files and PIL images in any mix. Raises data.BadImage for one
+        that cannot be read.
         """
         out = np.empty((len(images), self.dim), np.float32)
         with progress_bar("encoding photos", len(images)) if progress else _no_bar() as bar:

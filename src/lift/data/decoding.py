@@ -27,6 +27,7 @@ _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
     AttributeError, OverflowError, ZeroDivisionError, NotImplementedError, MemoryError, RuntimeError,
 )  # fmt: skip
+_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type xmp")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -164,7 +165,11 @@ def _upright(image: Image.Image, rgb: Image.Image) -> Image.Image:
         orientation = image.getexif().get(0x0112)
     except _DAMAGE:
         return rgb
-    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+    if orientation not in _UPRIGHT:
+        return rgb
+    turned = rgb.transpose(_UPRIGHT[orientation])
+    turned.info = {name: value for name, value in turned.info.items() if name not in _TELL_ORIENTATION}
+    return turned  # without its tags, or whoever looks at them would turn it again
 
 
 def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:

@@ -1,15 +1,20 @@
 """INDEX: photos found by sentences, and photos judged against class names and sentences."""
 
+from lift.indexing.adding import Added, NewPhoto
 from lift.indexing.finding import IndexConfig, SearchConfig, index, picture_grid, search
 from lift.indexing.folder import Index, Match
 from lift.indexing.judging import ClassifyConfig, Label, Verdict, VerifyConfig, classify, verify
+from lift.indexing.query import Query
 
 __all__ = [
+    "Added",
     "ClassifyConfig",
     "Index",
     "IndexConfig",
     "Label",
     "Match",
+    "NewPhoto",
+    "Query",
     "SearchConfig",
     "Verdict",
     "VerifyConfig",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import Literal
 from PIL import Image
 from tyro.conf import Positional
 
-from lift.artefact import already_done
 from lift.console import note, say
 from lift.data import BadImage
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError, UsageError
-from lift.indexing.building import open_source, request_of, write_index
+from lift.indexing.building import open_source, request_of
+from lift.indexing.fields import parse_where
 from lift.indexing.folder import Index, Match
 from lift.indexing.grid import Section, write_grid
+from lift.indexing.photos import SetAside
+from lift.indexing.query import Query
+from lift.indexing.updating import bring
 from lift.model import load, resizing_note
 
 REASONS_SHOWN = 5
@@ -38,6 +42,10 @@ class IndexConfig:
     """which photos of a DATASET"""
     max_pixels: int = MAX_PIXELS
     """photos with more pixels than this are set aside before decoding"""
+    metadata: Path | None = None
+    """table (CSV, JSONL, Excel) with a row per photo; its columns become fields for `lift search --where`"""
+    metadata_column: str | None = None
+    """column of the table that names the photo (default: the one that fits)"""
     overwrite: bool = False
     """replace what is in --out"""
 
@@ -48,12 +56,22 @@ class SearchConfig:
 
     index: Positional[Path]
     """INDEX folder, made by `lift index`"""
-    sentences: Positional[tuple[str, ...]]
+    sentences: Positional[tuple[str, ...]] = ()
     """what to look for, each sentence in quotes"""
     top: int = 10
     """how many photos to show for each sentence"""
     grid: Path | None = None
     """also write the photos found as a picture to this PNG file"""
+    image: Path | None = None
+    """look for photos like this one; with a sentence, for both at once"""
+    without: tuple[str, ...] = ()
+    """sentences for what the photos shall not show"""
+    weight: float = 0.5
+    """share of the sentence, 0 to 1, where --image is given, too"""
+    where: tuple[str, ...] = ()
+    """conditions on metadata, "price<20" "shop=tokyo,osaka"; all must hold"""
+    exact: bool | None = None
+    """compare every photo, or use the approximate index (default: the latter when the INDEX is large)"""
     run: Path | None = None
     """folder of the model (default: the one recorded in the INDEX)"""
     query_encoder: Path | None = None
@@ -65,27 +83,34 @@ class SearchConfig:
 def index(config: IndexConfig) -> Index:
     """Make the INDEX, say what was set aside, and open it."""
     model = load(config.run)
-    source = open_source(config.photos, config.split)
-    request = request_of(model, source, config.split, config.max_pixels)
-    if already_done(config.out, "index", request, config.overwrite):
-        opened = Index.open(config.out)
-        say(f"already done: {config.out} holds {len(opened)} photos")
-        return opened
+    source = open_source(config.photos, config.split, config.metadata, config.metadata_column)
     if source.dataset is not None and (warning := resizing_note(model, source.dataset)):
         note(warning)
-    report = write_index(model, source, config.out, request)
-    say(f"{config.out}: {report['indexed']} of {report['photos']} photos indexed with {model.id}")
-    for item in report["set_aside"][:REASONS_SHOWN]:
-        note(f"set aside: {item['file']}: {item['reason']} ({item['remedy']})")
-    if len(report["set_aside"]) > REASONS_SHOWN:
-        counts = ", ".join(f"{count} x {reason}" for reason, count in report["set_aside_by_reason"].items())
-        note(f"set aside in all: {counts}; every file is in {config.out / 'report.json'}")
+    request = request_of(model, source, config.split, config.max_pixels)
+    done = bring(model, source, config.out, request, overwrite=config.overwrite)
+    if done.how == "same":
+        say(f"already done: {config.out} holds {done.photos} photos")
+    elif done.how == "made":
+        say(f"{config.out}: {done.added} of {done.photos} photos indexed with {model.id}")
+    else:
+        say(f"{config.out}: {done.added} photos added, {done.updated} updated, {done.deleted} taken out")
+    tell_set_aside(done.set_aside, config.out)
     return Index.open(config.out)
+
+
+def tell_set_aside(set_aside: Sequence[SetAside], out: Path) -> None:
+    """Say which photos could not be used, and why; of many the first and the counts."""
+    for item in set_aside[:REASONS_SHOWN]:
+        note(f"set aside: {item.file}: {item.reason} ({item.remedy})")
+    if len(set_aside) > REASONS_SHOWN:
+        reasons = Counter(item.reason for item in set_aside).most_common()
+        counts = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+        note(f"set aside in all: {counts}; every file is in {out / 'report.json'}")
 
 
 def search(config: SearchConfig) -> list[list[Match]]:
     """Print the best photos for every sentence; returns them, one list per sentence."""
-    if not config.sentences or not all(sentence.strip() for sentence in config.sentences):
+    if not all(s.strip() for s in config.sentences) or not (config.sentences or config.image):
         raise UsageError("no sentence was given", 'add one in quotes: `lift search INDEX "a dog on grass"`')
     if config.top < 1:
         raise UsageError(f"--top must be at least 1, not {config.top}", "leave it away for 10 photos")
@@ -93,14 +118,19 @@ def search(config: SearchConfig) -> list[list[Match]]:
     model = opened.load_model(config.run)
     if config.query_encoder is not None:
         model.stand_in(config.query_encoder)
-    found = opened.search_many(list(config.sentences), config.top, model=model)
-    for sentence, matches in zip(config.sentences, found, strict=True):
+    where = parse_where(config.where, opened.fields)
+    queries = [
+        Query(text, config.image, config.without, config.weight) for text in config.sentences or (None,)
+    ]
+    found = opened.search_many(queries, config.top, model=model, where=where, exact=config.exact)
+    names = config.sentences or (str(config.image),)
+    for sentence, matches in zip(names, found, strict=True):
         if not config.json:
             say(sentence)
         for rank, match in enumerate(matches, start=1):
             say(_json_line(sentence, rank, match) if config.json else _line(rank, match))
     if config.grid is not None:
-        picture_grid(opened, config.sentences, found, config.grid)
+        picture_grid(opened, names, found, config.grid)
     return found
 
 
@@ -115,8 +145,9 @@ def _json_line(sentence: str, rank: int, match: Match) -> str:
         "score": round(match.score, 6),
         "key": match.key,
         "path": str(match.path),
+        **({"metadata": dict(match.metadata)} if match.metadata else {}),
     }
-    return json.dumps(fields, ensure_ascii=False)
+    return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 def picture_grid(

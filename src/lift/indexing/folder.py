@@ -1,53 +1,51 @@
-"""Reading an INDEX folder and searching it.
-
-index.json     manifest: model, fingerprint of its text encoder, dim, rows, source of the photos, SHA-256 sums
-vectors.npy    float16 (N, dim) unit rows, memory-mapped: searching needs no room for all of them
-rows.jsonl     one line {key, path, captions} per vector, read one line at a time
-report.json    photos that were set aside, with reason and remedy
-"""
+"""INDEX: photos with their vectors, searched, added to, deleted from, and returned to an earlier state."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from lift.artefact import already_done, read_manifest, sha256_file
+from lift.artefact import read_manifest
 from lift.data import Dataset, decode_image
 from lift.errors import LiftError
-from lift.indexing.building import open_source, request_of, write_index
-from lift.indexing.photos import Entry
+from lift.indexing import changing, commits
+from lift.indexing.adding import Added, NewPhoto, add_photos
+from lift.indexing.building import open_source, request_of, write_empty
+from lift.indexing.fields import Where
+from lift.indexing.query import Query
+from lift.indexing.scanning import best_rows
+from lift.indexing.segments import Entry
+from lift.indexing.updating import bring
+from lift.indexing.view import View, open_first_format, open_view
 from lift.model import Model, Rival, load
-from lift.predict import top_k
 
 
 @dataclass(frozen=True)
 class Match:
-    """A photo found: its key and path, and the cosine of its vector with the query's (-1 to 1)."""
+    """A photo found: key, path, cosine with the query (-1 to 1), texts and metadata."""
 
     key: str
     path: Path
     score: float
+    captions: Sequence[str] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Index:
-    """An INDEX opened for searching: `search` for one query, `search_many` for several at once."""
+    """An INDEX opened. Searches see one state until `refresh`; several threads may search and change it."""
 
     def __init__(self, folder: Path | str) -> None:
         """Open and check `folder`; LiftError when it is no INDEX or a file differs from its SHA-256."""
         self.folder = Path(folder)
-        self.manifest = read_manifest(self.folder, "index")
-        self._check()
-        self.vectors: np.ndarray = np.load(self.folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        self._lines = np.memmap(self.folder / "rows.jsonl", np.uint8, "r")
-        self._ends = np.flatnonzero(self._lines == ord("\n"))
-        if not len(self.vectors) == len(self._ends) == self.manifest["rows"]:
-            raise self._damaged(f"{len(self._ends)} rows for {len(self.vectors)} vectors")
+        marker = read_manifest(self.folder, "index")
+        first = marker["format"] == 1
+        self.view: View = open_first_format(self.folder, marker) if first else open_view(self.folder)
 
     @classmethod
     def open(cls, folder: Path | str) -> Index:
@@ -58,18 +56,35 @@ class Index:
     def build(
         cls, model: Model | Rival, photos: Path | str, out: Path | str, *, overwrite: bool = False
     ) -> Index:
-        """Index a folder of photos or a DATASET; an INDEX of the same photos and model is just opened."""
-        source, out = open_source(Path(photos)), Path(out)
-        request = request_of(model, source)
-        if not already_done(out, "index", request, overwrite):
-            write_index(model, source, out, request)
+        """Index a folder of photos or a DATASET; in an INDEX that is there, what has changed is taken up."""
+        source = open_source(photos)
+        bring(model, source, Path(out), request_of(model, source), overwrite=overwrite)
+        return cls(out)
+
+    @classmethod
+    def create(cls, model: Model | Rival, out: Path | str) -> Index:
+        """An INDEX without photos, for `add`; LiftError when there is something at `out`."""
+        write_empty(model, Path(out))
         return cls(out)
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return len(self.view)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.view.find(key) is not None
 
     def __repr__(self) -> str:
         return f"Index({self.folder}, {len(self)} photos, made by {self.maker})"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Model, run, fingerprint, dim, rows, source and request of the state that is open."""
+        return self.view.commit.content
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Metadata fields, each text, number, date or bool."""
+        return dict(self.view.commit.fields)
 
     @property
     def maker(self) -> str:
@@ -77,10 +92,15 @@ class Index:
         fingerprint = self.manifest["fingerprint"]
         return _maker(self.manifest["model"]["id"], fingerprint["name"], fingerprint["digest"])
 
-    def entry(self, row: int) -> Entry:
-        """Key, path and captions of one row."""
-        start = self._ends[row - 1] + 1 if row else 0
-        return Entry(**json.loads(self._lines[start : self._ends[row]].tobytes()))
+    def keys(self) -> list[str]:
+        """Keys of all photos, in the order of rows."""
+        return [entry.key for _, entry in self.view.entries()]
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """Unit vectors float16 (N, dim), in the order of `keys`."""
+        parts = [part.vectors[part.live_rows] for part in self.view.segments]
+        return np.concatenate(parts) if parts else np.empty((0, self.manifest["dim"]), np.float16)
 
     def load_model(self, run: Path | str | None = None) -> Model | Rival:
         """The model for searching: of `run`, or of the RUN recorded when the INDEX was made."""
@@ -102,44 +122,94 @@ class Index:
         if model.id == self.manifest["model"]["id"] and same_encoder:
             return
         other = _maker(model.id, model.fingerprint.name, model.fingerprint.digest)
+        photos = self.manifest["source"]["folder"]
         raise LiftError(
             f"the INDEX {self.folder} was made by {self.maker}, but the RUN {model.run} is {other}; "
             "their vectors must not be mixed",
-            f"search with the RUN that made the INDEX ({self.manifest['run'] or 'not recorded'}), or make "
-            f"the INDEX anew: {self._recipe(model.run)}",
+            f"search with the RUN that made the INDEX ({self.manifest['run'] or 'not recorded'}), or bring "
+            f"the INDEX to the other model: `lift manage reindex {self.folder} --run {model.run}`, or make it anew: "
+            f"`lift index {model.run} {photos} --out {self.folder} --overwrite`",
         )
 
     def search(
-        self, query: str | np.ndarray, top: int = 10, *, model: Model | Rival | None = None
+        self,
+        query: str | np.ndarray | Query,
+        top: int = 10,
+        *,
+        model: Model | Rival | None = None,
+        where: Where | None = None,
+        exact: bool | None = None,
     ) -> list[Match]:
-        """The `top` photos for one sentence (with `model`) or one unit vector (dim,), best first.
+        """The `top` photos for a sentence, a unit vector (dim,) or a Query, best first; equal scores by row.
 
-        Exact; photos of equal score come in the order of their rows.
+        where: {field: value, [values] or {">=": x, "<": y}}, all must hold. exact: True compares every photo, False
+        uses the approximate index where there is one, None (default) does so when the INDEX is large.
         """
-        if isinstance(query, str):
-            return self.search_many([query], top, model=model)[0]
-        return self.search_many(np.asarray(query)[None], top)[0]
+        return self.search_many([query], top, model=model, where=where, exact=exact)[0]
 
     def search_many(
-        self, queries: Sequence[str] | np.ndarray, top: int = 10, *, model: Model | Rival | None = None
+        self,
+        queries: Sequence[str | np.ndarray | Query] | np.ndarray,
+        top: int = 10,
+        *,
+        model: Model | Rival | None = None,
+        where: Where | None = None,
+        exact: bool | None = None,
     ) -> list[list[Match]]:
-        """`search` for several sentences or for unit vectors (Q, dim), in one pass over the INDEX."""
-        if not isinstance(queries, np.ndarray):
-            model = model or self.load_model()
-            self.check_model(model)
-            queries = model.encode_text(queries)
-        rows, scores = top_k(self.vectors, queries, top)
+        """`search` for several sentences, Queries or unit vectors (Q, dim), in one pass over the INDEX."""
+        view = self.view
+        vectors = queries if isinstance(queries, np.ndarray) else self._encode(queries, model)
+        if top < 1:
+            raise ValueError(f"top must be at least 1, not {top}")
+        if vectors.ndim != 2 or vectors.shape[1] != view.commit.content["dim"]:
+            raise ValueError(
+                f"queries {vectors.shape} do not fit {view.commit.content['dim']} numbers a photo"
+            )
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-2):
+            raise ValueError("queries must be finite and of unit length")
+        masks = view.allowed(where)
+        parts = [(part.vectors, mask) for part, mask in zip(view.segments, masks, strict=True)]
+        found = best_rows(parts, vectors, top)
         return [
-            [self._match(int(row), float(score)) for row, score in zip(*found, strict=True)]
-            for found in zip(rows, scores, strict=True)
+            [self._match(view, int(row), float(np.float32(score))) for row, score in zip(*one, strict=True)]
+            for one in found
         ]
 
-    def _match(self, row: int, score: float) -> Match:
-        entry = self.entry(row)
-        path = Path(entry.path)
-        if self.manifest["source"]["kind"] == "folder":
-            path = Path(self.manifest["source"]["folder"]) / path
-        return Match(entry.key, path, score)
+    def _encode(self, queries: Sequence[str | np.ndarray | Query], model: Model | Rival | None) -> np.ndarray:
+        """Unit vectors float32 (Q, dim) of sentences, vectors and Queries; plain sentences in one batch."""
+        if any(isinstance(q, str) or (isinstance(q, Query) and q.needs_model) for q in queries):
+            model = model or self.load_model()
+            self.check_model(model)
+        sentences = [q for q in queries if isinstance(q, str)]
+        encoded = iter(model.encode_text(sentences) if model and sentences else ())
+        vectors = []
+        for q in queries:
+            if isinstance(q, Query):
+                vectors.append(q.vector(model))
+            else:
+                vectors.append(next(encoded) if isinstance(q, str) else np.asarray(q, np.float32))
+        return np.stack(vectors)
+
+    def similar(self, key: str, top: int = 10, *, where: Where | None = None) -> list[Match]:
+        """The `top` photos most like the photo `key`, itself left out; LiftError when it is not known."""
+        vector = self.view.vector(self._row(self.view, key))
+        found = self.search(vector / np.linalg.norm(vector), top + 1, where=where)
+        return [match for match in found if match.key != key][:top]
+
+    def match(self, key: str, score: float = 1.0) -> Match:
+        """The photo of a key; LiftError when it is not known."""
+        view = self.view
+        return self._match(view, self._row(view, key), score)
+
+    def _row(self, view: View, key: str) -> int:
+        row = view.find(key)
+        if row is None:
+            raise LiftError(f"the INDEX {self.folder} has no photo {key!r}", "check the key")
+        return row
+
+    def _match(self, view: View, row: int, score: float) -> Match:
+        entry: Entry = view.entry(row)
+        return Match(entry.key, view.path_of(entry), score, entry.captions, entry.metadata)
 
     @cached_property
     def _dataset(self) -> Dataset:
@@ -150,7 +220,9 @@ class Index:
 
         Raises data.BadImage when the file cannot be read, LiftError when the DATASET is gone or has changed.
         """
-        if self.manifest["source"]["kind"] == "folder":
+        view = self.view
+        row = view.find(match.key)
+        if row is None or view.commit.places[view.entry(row).place]["kind"] != "dataset":
             return decode_image(match.path)
         if self._dataset.id != self.manifest["source"]["state"]:
             raise LiftError(
@@ -158,23 +230,43 @@ class Index:
             )
         return Image.fromarray(self._dataset.pixels[self._dataset.index_of[match.key]])
 
-    def _check(self) -> None:
-        for name, expected in self.manifest["sha256"].items():
-            path = self.folder / name
-            if not path.is_file():
-                raise self._damaged(f"{name} is missing")
-            if sha256_file(path) != expected:
-                raise self._damaged(f"{name} has changed since it was written")
+    def add(
+        self, photos: Iterable[NewPhoto], model: Model | Rival, *, max_pixels: int | None = None
+    ) -> Added:
+        """Add photos, or update those whose key is known; on the disk when it returns."""
+        self.check_model(model)
+        self.view, added = add_photos(self.folder, self.view, list(photos), model, max_pixels)
+        return added
 
-    def _damaged(self, what: str) -> LiftError:
-        return LiftError(
-            f"the INDEX {self.folder} is damaged: {what}",
-            f"make it again: {self._recipe(self.manifest['run'])}",
-        )
+    def delete(self, keys: Iterable[str]) -> int:
+        """Take photos out; how many of the keys were there. On the disk when it returns."""
+        gone = list(keys)
+        done = changing.apply(self.folder, self.view, lambda _: changing.Change(gone=gone))
+        self.view = done.view
+        return done.deleted
 
-    def _recipe(self, run: Path | str | None) -> str:
-        photos = self.manifest["source"]["folder"]
-        return f"`lift index {run or 'RUN'} {photos} --out {self.folder} --overwrite`"
+    def snapshot(self, name: str) -> None:
+        """Keep the newest state under a name, to go back to it with `rollback`."""
+        changing.writable(self.view)
+        with commits.writing(self.folder):
+            self.view = open_view(self.folder, self.view)
+            commits.keep_snapshot(self.folder, name, self.view.commit.number)
+
+    def snapshots(self) -> dict[str, int]:
+        """Names of the snapshots, each with the number of the state that it keeps."""
+        return commits.snapshots(self.folder)
+
+    def rollback(self, name: str) -> None:
+        """Make the state that a snapshot keeps the newest one again."""
+        changing.writable(self.view)
+        self.view = changing.restore(self.folder, self.view, name)
+
+    def refresh(self) -> bool:
+        """See the newest state, if another process has written one; True when it was newer."""
+        before = self.view
+        if before.commit.number and commits.numbers(self.folder)[-1:] != [before.commit.number]:
+            self.view = open_view(self.folder, before)
+        return self.view is not before
 
 
 def _maker(model_id: str, encoder: str, digest: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from lift.artefact import digest
 from lift.data import BadImage, Dataset
 from lift.errors import LiftError
+from lift.indexing.segments import Entry
 from lift.model import Model, Rival
 
 #: Files of a folder that are taken for photos; HEIC cannot be read, but must be reported and not passed over.
@@ -22,15 +24,6 @@ PHOTO_ENDINGS = (
     ".pgm", ".avif", ".jp2", ".tga", ".heic", ".heif",
 )  # fmt: skip
 BATCH = 64
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of rows.jsonl: a unique `key`; `path` relative to the photo folder, or that of a DATASET's source."""
-
-    key: str
-    path: str
-    captions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,14 +57,16 @@ def list_photos(folder: Path) -> list[Path]:
 
 def state_of(folder: Path, files: Sequence[Path]) -> str:
     """16 hexadecimal digits over names, sizes and times of change, to tell whether a folder is the same."""
-    state = []
-    for file in files:
-        try:
-            stat = (folder / file).stat()
-            state.append((os.fsencode(file).hex(), stat.st_size, stat.st_mtime_ns))
-        except OSError:  # a link to nowhere: decoding will say so
-            state.append((os.fsencode(file).hex(), -1, -1))
-    return digest(state)
+    return digest([(os.fsencode(file).hex(), sign_of(folder / file)) for file in files])
+
+
+def sign_of(file: Path) -> str:
+    """Size and time of change of a file, which tell whether it is the same."""
+    try:
+        stat = file.stat()
+    except OSError:  # a link to nowhere: decoding will say so
+        return "-"
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def from_files(folder: Path, files: Sequence[Path], model: Model | Rival, max_pixels: int) -> Iterator[Batch]:
@@ -80,13 +75,14 @@ def from_files(folder: Path, files: Sequence[Path], model: Model | Rival, max_pi
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
+            signs = [sign_of(folder / file) for file in batch]  # before reading: a later change must show
             results = list(pool.map(read, batch))
             good = [pixels for pixels in results if isinstance(pixels, np.ndarray)]
             yield Batch(
                 np.stack(good) if good else np.empty(0, np.uint8),
                 [
-                    Entry(file.as_posix(), file.as_posix())
-                    for file, result in zip(batch, results, strict=True)
+                    Entry(file.as_posix(), file.as_posix(), sign=sign)
+                    for file, sign, result in zip(batch, signs, results, strict=True)
                     if isinstance(result, np.ndarray)
                 ],
                 [result for result in results if isinstance(result, SetAside)],
@@ -108,14 +104,21 @@ def _read(folder: Path, prepare: Callable[[Path], np.ndarray], file: Path) -> np
 
 def from_dataset(dataset: Dataset, numbers: np.ndarray, model: Model | Rival) -> Iterator[Batch]:
     """The stored pixels of the given rows of a DATASET, in batches of at most 64; paths as they were at ingest."""
-    place = Path(dataset.manifest["source"])
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
-        rows = [dataset.rows[number] for number in batch]
-        entries = [
-            Entry(row.key, str(place / row.source) if row.source else row.key, row.texts) for row in rows
-        ]
-        yield Batch(model.pixels(dataset.pixels[batch]), entries, [])
+        pixels = dataset.pixels[batch]
+        yield Batch(model.pixels(pixels), list(dataset_entries(dataset, batch, pixels)), [])
+
+
+def dataset_entries(dataset: Dataset, numbers: np.ndarray, pixels: np.ndarray) -> Iterator[Entry]:
+    """Entries of some rows of a DATASET with these pixels; split and class are their metadata."""
+    place = Path(dataset.manifest["source"])
+    for number, picture in zip(numbers, pixels, strict=True):
+        row = dataset.rows[number]
+        metadata = {"split": row.split, **({} if row.label is None else {"label": row.label})}
+        path = str(place / row.source) if row.source else row.key
+        sign = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+        yield Entry(row.key, path, tuple(row.texts), metadata, sign=sign)
 
 
 def photo_files(given: Sequence[Path]) -> list[Path]:
