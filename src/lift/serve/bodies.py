@@ -30,10 +30,8 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterVali
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_spoken)]
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Scalar = Annotated[str, StringConstraints(max_length=1000)] | bool | Whole | float
-Where = dict[
-    Name,
-    Scalar | Annotated[list[Scalar], Field(max_length=1000)] | dict[Literal["<", "<=", ">", ">="], Scalar],
-]
+Several = Annotated[list[Scalar], Field(max_length=1000)]
+Where = dict[Name, Scalar | Several | dict[Literal["<", "<=", ">", ">=", "=", "!="], Scalar | Several]]
 
 
 class Body(BaseModel):
@@ -134,6 +132,14 @@ class Shows(BaseModel):
     places: bool
 
 
+class FieldFact(BaseModel):
+    name: str
+    kind: Literal["text", "number", "date", "bool"]
+    values: list[str | bool]
+    least: float | str | None
+    most: float | str | None
+
+
 class About(BaseModel):
     version: str
     model: AboutModel
@@ -142,7 +148,8 @@ class About(BaseModel):
     calibrated: bool
     promises: dict[str, Any] | None
     shows: Shows
-    fields: list[str]
+    fields: list[FieldFact]
+    languages: list[str] | None
     limits: dict[str, int]
     writable: bool
 
@@ -155,6 +162,12 @@ class Photo(BaseModel):
     picture: str
 
 
+class Listed(BaseModel):
+    matches: list[Photo]
+    photos: int
+    more: bool
+
+
 class Found(Photo):
     rank: int
     score: float
@@ -164,6 +177,7 @@ class SearchAnswer(BaseModel):
     matches: list[Found]
     photos: int
     more: bool
+    fits: Literal["match", "mismatch", "ask"] | None
     seconds: float
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Judge:
         photo = self.model.encode_pixels(pixels[None])[0]
         vectors = self.model.encode_text(list(texts))
         return [PlainVerdict(v.text, v.cosine) for v in judge_plain(texts, photo, vectors, vectors[:0])]
+
+    def decision(self, text: str, cosine: float) -> Literal["match", "mismatch", "ask"] | None:
+        """What a cosine means for a sentence; None when uncalibrated."""
+        return None
 
     def heatmap(self, pixels: np.ndarray, text: str) -> np.ndarray:
         raise NotImplementedError

@@ -142,7 +142,7 @@ class State:
                 "answered": False,
                 "made": now(),
             }
-            return int(connection.execute(QUESTIONS.insert().values(values)).inserted_primary_key[0])
+            return _new(connection, QUESTIONS, values)
 
     def questions(self, limit: int) -> tuple[int, list[dict[str, Any]]]:
         """How many wait, and the oldest of them."""
@@ -177,13 +177,13 @@ class State:
                 )
             values = {name: question[name] for name in ("sentence", "key", "picture")}
             values |= {"question": number, "answer": answer, "made": now()}
-            return int(connection.execute(ANSWERS.insert().values(values)).inserted_primary_key[0])
+            return _new(connection, ANSWERS, values)
 
     def tell(self, sentence: str, picture: str, answer: str, *, key: str | None) -> int:
         """Keep an answer that nobody asked for; its number."""
         values = {"sentence": sentence, "key": key, "picture": picture, "answer": answer, "made": now()}
         with self._engine.begin() as connection:
-            return int(connection.execute(ANSWERS.insert().values(values)).inserted_primary_key[0])
+            return _new(connection, ANSWERS, values)
 
     def take_back(self, number: int) -> int:
         """Remove an answer, and let its question wait again; Refused 404 when there is none."""
@@ -286,6 +286,12 @@ def _careful_sqlite(connection: Any, record: object) -> None:
 def sqlite_url(file: Path) -> str:
     """The URL of a SQLite file."""
     return f"sqlite:///{file.resolve()}"
+
+
+def _new(connection: sql.Connection, table: Table, values: dict[str, Any]) -> int:
+    key = connection.execute(table.insert().values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _count(connection: sql.Connection, table: Table, condition: Any) -> int:

@@ -36,7 +36,15 @@ def unpack_photos(file: Path, out: Path, limits: Limits) -> Unpacked:
     try:
         with zipfile.ZipFile(file) as archive:
             return _unpack(archive, out, limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        OSError,
+    ) as error:
         # RuntimeError: a password; NotImplementedError: a compression of another program
         raise Refused(400, "the zip with the photos cannot be read", _REMEDY) from error
 
@@ -44,7 +52,9 @@ def unpack_photos(file: Path, out: Path, limits: Limits) -> Unpacked:
 def _unpack(archive: zipfile.ZipFile, out: Path, limits: Limits) -> Unpacked:
     entries = archive.infolist()
     if len(entries) > 2 * limits.zip_files:
-        raise Refused(413, f"the zip has more than {2 * limits.zip_files:,} entries", "send fewer photos at once")
+        raise Refused(
+            413, f"the zip has more than {2 * limits.zip_files:,} entries", "send fewer photos at once"
+        )
     photos, passed_over, total, taken = 0, 0, 0, set[str]()
     for entry in entries:
         name = safe_name(entry.filename)
@@ -56,7 +66,9 @@ def _unpack(archive: zipfile.ZipFile, out: Path, limits: Limits) -> Unpacked:
         taken.add(name.lower())
         photos += 1
         if photos > limits.zip_files:
-            raise Refused(413, f"the zip has more than {limits.zip_files:,} photos", "send fewer photos at once")
+            raise Refused(
+                413, f"the zip has more than {limits.zip_files:,} photos", "send fewer photos at once"
+            )
         most = min(limits.photo_bytes, limits.zip_bytes - total, _RATIO * entry.compress_size + 65_536)
         total += _write(archive, entry, out / name, most)
     return Unpacked(photos, passed_over)
@@ -70,7 +82,9 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most:
         while piece := source.read(_PIECE):
             size += len(piece)
             if size > most:
-                raise Refused(413, "a photo in the zip, or all together, is too large unpacked", "send less at once")
+                raise Refused(
+                    413, "a photo in the zip, or all together, is too large unpacked", "send less at once"
+                )
             file.write(piece)
     return size
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from lift import __version__
-from lift.serve.bodies import About, AboutModel, Health, LoginBody, Session, Shows
+from lift.serve.bodies import About, AboutModel, FieldFact, Health, LoginBody, Session, Shows
 from lift.serve.guard import COOKIE, COOKIE_SECONDS, Keys
 from lift.serve.refusing import Refused
 from lift.serve.routes.access import ERRORS, Serving
@@ -73,7 +73,8 @@ async def about(service: Serving) -> About:
         calibrated=service.judge.calibrated,
         promises=service.judge.promises,
         shows=Shows(words=service.judge.words, places=service.judge.places),
-        fields=service.fields(),
+        fields=[FieldFact(**fact) for fact in await service.views.run(service.field_facts)],
+        languages=["en"] if model.fingerprint.name == "minilm" else None,
         limits={
             "photo_bytes": limits.photo_bytes,
             "photo_pixels": limits.photo_pixels,

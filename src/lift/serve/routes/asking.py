@@ -16,8 +16,8 @@ from lift.serve.routes.access import ERRORS, Serving, parsed, photo_bytes
 from lift.serve.service import Service
 
 router = APIRouter(prefix="/api", responses=ERRORS)
-JPEG = {200: {"content": {"image/jpeg": {}}}}
-JSONL = {200: {"content": {"application/x-ndjson": {}}}}
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+JSONL: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {}}}}
 
 
 @router.get("/queue")
@@ -68,7 +68,8 @@ async def feedback(body: FeedbackBody, service: Serving) -> Answered:
     if body.question is not None:
         number = await run_in_threadpool(service.state.answer, body.question, body.answer)
     else:
-        number = await service.work.run(_tell, service, body.key, None, body.sentence, body.answer)
+        key, sentence = str(body.key), str(body.sentence)
+        number = await service.work.run(_tell, service, key, None, sentence, body.answer)
     return await _answered(service, number)
 
 

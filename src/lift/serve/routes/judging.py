@@ -23,7 +23,7 @@ from lift.serve.routes.access import ERRORS, Serving, parsed, photo_bytes
 from lift.serve.service import Service
 
 router = APIRouter(prefix="/api", responses=ERRORS)
-PNG = {200: {"content": {"image/png": {}}}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
 
 @router.post("/verify")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -23,23 +23,24 @@ from lift.serve.bodies import (
     SearchAnswer,
     SearchBody,
 )
+from lift.serve.fields import as_json
 from lift.serve.pictures import as_jpeg
 from lift.serve.refusing import Refused
 from lift.serve.routes.access import ERRORS, Serving, parsed, photo_bytes
-from lift.serve.service import Service, blend
+from lift.serve.service import Service
 
 router = APIRouter(prefix="/api", responses=ERRORS)
-JPEG = {200: {"content": {"image/jpeg": {}}}}
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 KeyInAddress = Annotated[str, Query(min_length=1, max_length=1000)]
 
 
-def shown(match: Match) -> dict:
+def shown(match: Match) -> dict[str, Any]:
     """A photo as answers have it; where its file lies is nobody's business."""
     key = quote(match.key, safe="")
     return {
         "key": match.key,
-        "captions": list(getattr(match, "captions", ())),
-        "metadata": dict(getattr(match, "metadata", {})),
+        "captions": list(match.captions),
+        "metadata": {name: as_json(value) for name, value in match.metadata.items()},
         "thumbnail": f"/api/photo/thumbnail?key={key}",
         "picture": f"/api/photo/picture?key={key}",
     }
@@ -48,9 +49,7 @@ def shown(match: Match) -> dict:
 @router.post("/search")
 async def search(body: SearchBody, service: Serving) -> SearchAnswer:
     """Find photos by a sentence, by the likeness to a photo of the INDEX, or by both."""
-    photo = None
-    if body.key is not None:
-        photo = await service.work.run(lambda: service.vector(body.key))
+    photo = None if body.key is None else await service.work.run(service.vector, body.key)
     return await _search(service, body, photo)
 
 
@@ -70,11 +69,16 @@ async def _search(service: Service, body: SearchBody, photo: np.ndarray | None) 
     if body.text is None and photo is None:
         raise Refused(422, "there is nothing to look for", "give text, key or a photo")
     texts = [*([body.text] if body.text is not None else []), *body.without]
-    vectors = list(await service.texts.vectors(texts)) if texts else []
-    text = vectors.pop(0) if body.text is not None else None
-    query = blend(text, photo, vectors, body.weight)
+    vectors = dict(zip(texts, await service.texts.vectors(texts), strict=True)) if texts else {}
     wanted = body.offset + body.top + 1
-    found = await service.work.run(service.find, query, wanted, body.where)
+
+    def find() -> list[Match]:
+        text = (body.text, vectors[body.text]) if body.text is not None else None
+        without = {sentence: vectors[sentence] for sentence in body.without}
+        return service.find(text, photo, without, body.weight, top=wanted, where=body.where)
+
+    found = await service.work.run(find)
+    only_text = body.text is not None and photo is None and not body.without
     page = found[body.offset : body.offset + body.top]
     return SearchAnswer(
         matches=[
@@ -83,6 +87,7 @@ async def _search(service: Service, body: SearchBody, photo: np.ndarray | None) 
         ],
         photos=len(service.index),
         more=len(found) == wanted,
+        fits=service.judge.decision(body.text, found[0].score) if only_text and found and body.text else None,
         seconds=round(time.perf_counter() - began, 4),
     )
 
@@ -108,7 +113,7 @@ async def picture(key: KeyInAddress, service: Serving, request: Request) -> Resp
 
 
 async def _picture(service: Service, request: Request, key: str, side: int) -> Response:
-    content = await service.views.run(lambda: as_jpeg(service.picture(key), side))
+    content = await service.views.run(lambda: as_jpeg(service.picture(key, side), side))
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=300"}
     if request.headers.get("if-none-match") == tag:
