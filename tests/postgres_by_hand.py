@@ -42,7 +42,11 @@ def postgres() -> Iterator[str]:
             pytest.skip(f"initdb does not work here: {made.stderr[-300:]}")
         options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
         running = subprocess.Popen(
-            [server, "-D", data, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who
+            [server, "-D", data, *options],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **who,
         )
         url = f"postgresql+psycopg://lift@/postgres?host={folder}"
         _wait(url, running)

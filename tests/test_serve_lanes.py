@@ -18,7 +18,9 @@ def test_a_full_lane_refuses_and_finishes_what_it_took() -> None:
     async def trial() -> None:
         lane = Lane("test", threads=1, waiting=2, seconds=10)
         gate = threading.Event()
-        tasks = [asyncio.create_task(lane.run(lambda number=number: gate.wait() and number)) for number in range(3)]
+        tasks = [
+            asyncio.create_task(lane.run(lambda number=number: gate.wait() and number)) for number in range(3)
+        ]
         await asyncio.sleep(0.02)
         with pytest.raises(Busy) as busy:
             await lane.run(print)

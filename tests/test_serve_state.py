@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sqlalchemy")
-from postgres_by_hand import postgres
-
 from lift.errors import LiftError
 from lift.serve.refusing import Refused
 from lift.serve.state import State, sqlite_url
+from postgres_by_hand import postgres
 
 PICTURE = "a" * 64
 
@@ -54,7 +53,10 @@ def test_a_question_is_answered_once_taken_back_and_answered_again(state: State)
     state.answer(number, "no")
     told = state.tell("two cats", PICTURE, "yes", key=None)
     rows = list(state.each_answer())
-    assert [(row["sentence"], row["answer"]) for row in rows] == [("a dog 🐕 on grass", "no"), ("two cats", "yes")]
+    assert [(row["sentence"], row["answer"]) for row in rows] == [
+        ("a dog 🐕 on grass", "no"),
+        ("two cats", "yes"),
+    ]
     assert rows[-1]["id"] == told and rows[0]["key"] == "犬.jpg"
 
 
@@ -97,7 +99,9 @@ def test_jobs_wait_up_to_a_limit(state: State) -> None:
     with pytest.raises(Refused) as refused:
         state.add_job("two", "b.csv", False, most=1)
     assert refused.value.status_code == 503 and refused.value.headers == {"Retry-After": "30"}
-    assert state.update_job("one", state="done", counts={"match": 3}) and not state.update_job("two", state="done")
+    assert state.update_job("one", state="done", counts={"match": 3}) and not state.update_job(
+        "two", state="done"
+    )
     assert state.job("one")["counts"] == {"match": 3} and state.jobs("waiting") == []
     assert state.drop_job("one") == 1 and state.jobs() == []
 

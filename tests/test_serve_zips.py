@@ -62,7 +62,9 @@ def test_names(name: str, safe: str | None) -> None:
 
 def test_photos_are_unpacked_and_the_rest_is_passed_over(tmp_path: Path) -> None:
     photo = jpeg()
-    file = packed(tmp_path, {"a.jpg": photo, "x/b.jpg": photo, "../../out.jpg": photo, "run.sh": b"rm", "A.JPG": photo})
+    file = packed(
+        tmp_path, {"a.jpg": photo, "x/b.jpg": photo, "../../out.jpg": photo, "run.sh": b"rm", "A.JPG": photo}
+    )
     out = tmp_path / "out" / "deep"
     done = unpack_photos(file, out, Limits())
     assert (done.photos, done.passed_over) == (2, 3)
@@ -97,7 +99,9 @@ def test_what_is_no_zip_is_told(tmp_path: Path) -> None:
     strange = bytearray(whole)
     struct.pack_into("<H", strange, directory + 10, 97)  # a compression that nobody reads
     file = tmp_path / "bad.zip"
-    for number, content in enumerate((b"", b"PK", whole[:-30], bytes(hidden), bytes(flipped), bytes(strange), jpeg())):
+    for number, content in enumerate(
+        (b"", b"PK", whole[:-30], bytes(hidden), bytes(flipped), bytes(strange), jpeg())
+    ):
         file.write_bytes(content)
         with pytest.raises(Refused) as refused:
             unpack_photos(file, tmp_path / f"bad{number}", Limits())

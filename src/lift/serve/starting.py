@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +54,8 @@ def serve(config: ServeConfig) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     say(f"lift serves {len(service.index)} photos at http://{shown}:{port}/ (stop with Ctrl-C)")
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has finished
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(settings).run(sockets=[listener])
 
 

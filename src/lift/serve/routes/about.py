@@ -85,6 +85,8 @@ async def about(service: Serving) -> About:
             "top": limits.top,
             "table_bytes": limits.table_bytes,
             "table_rows": limits.table_rows,
+            "upload_bytes": limits.upload_bytes,
+            "zip_bytes": limits.zip_bytes,
         },
         writable=not service.config.read_only,
     )
