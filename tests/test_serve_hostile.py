@@ -95,8 +95,10 @@ def hostile_photos() -> Iterator[tuple[str, bytes]]:
 
 NAMES = (
     "../../../etc/cron.d/x", "..\\..\\windows\\x", "/etc/passwd", "a/../../b", "C:\\x", "con", "....//x", "~root",
-    "%2e%2e%2fx", "a\r\nSet-Cookie: x=y", "a\tb", "'; DROP TABLE lift_audit; --", "<script>alert(1)</script>", "a" * 3000,
-    "\u202egnp.exe", ".", "..", " ", "💥" * 100, "$(rm -rf)", "{{7*7}}", "%s%n", "..%c0%af", ".htaccess", "index.json", "*",
+    "%2e%2e%2fx", "a\r\nSet-Cookie: x=y", "a\tb", "'; DROP TABLE lift_audit; --", "<script>alert(1)</script>",
+    "a" * 3000,
+    "\u202egnp.exe", ".", "..", " ", "💥" * 100, "$(rm -rf)", "{{7*7}}", "%s%n", "..%c0%af", ".htaccess",
+    "index.json", "*",
 )  # fmt: skip
 
 
@@ -104,21 +106,30 @@ def hostile_json() -> Iterator[tuple[str, bytes]]:
     """Routes and bodies that are not what the route wants."""
     deep = b"[" * 100_000 + b"]" * 100_000
     bodies = [
-        b"", b"{", b"null", b"[]", b"1", b'"text"', deep, b'{"text":' + deep + b"}", b"\xff\xfe", b"{}" * 9, b"\0" * 50,
-        b'{"text": NaN}', b'{"text": 1}', b'{"text": null}', b'{"text": ["a"]}', b'{"text": {"a": 1}}', b'{"text": ""}',
+        b"", b"{", b"null", b"[]", b"1", b'"text"', deep, b'{"text":' + deep + b"}", b"\xff\xfe", b"{}" * 9,
+        b"\0" * 50,
+        b'{"text": NaN}', b'{"text": 1}', b'{"text": null}', b'{"text": ["a"]}', b'{"text": {"a": 1}}',
+        b'{"text": ""}',
         b'{"text": " \\n"}', b'{"text": "\\ud800"}', b'{"text": "a\\u0000b"}', b'{"text": true}',
-        b'{"text": "a", "top": NaN}', b'{"text": "a", "top": 0}', b'{"text": "a", "top": -1}', b'{"text": "a", "top": 1e99}',
-        b'{"text": "a", "top": 201}', b'{"text": "a", "top": "5"}', b'{"text": "a", "top": 2.5}', b'{"text": "a", "top": true}',
+        b'{"text": "a", "top": NaN}', b'{"text": "a", "top": 0}', b'{"text": "a", "top": -1}',
+        b'{"text": "a", "top": 1e99}',
+        b'{"text": "a", "top": 201}', b'{"text": "a", "top": "5"}', b'{"text": "a", "top": 2.5}',
+        b'{"text": "a", "top": true}',
         b'{"text": "a", "offset": 10001}', b'{"text": "a", "offset": -1}', b'{"text": "a", "weight": 2}',
         b'{"text": "a", "weight": NaN}', b'{"text": "a", "weight": Infinity}', b'{"text": "a", "weight": "0"}',
         b'{"text": "a", "where": 3}', b'{"text": "a", "where": {"x": 1}}', b'{"text": "a", "where": {"": 1}}',
         b'{"text": "a", "where": {"x": {"$gt": 1}}}', b'{"text": "a", "where": {"x": {">": [[1]]}}}',
-        b'{"text": "a", "where": {"x": null}}', b'{"text": "a", "where": {"x": NaN}}', b'{"text": "a", "without": "b"}',
+        b'{"text": "a", "where": {"x": null}}', b'{"text": "a", "where": {"x": NaN}}',
+        b'{"text": "a", "without": "b"}',
         b'{"text": "a", "without": ["", "b"]}', b'{"text": "a", "without": [' + b'"b",' * 9 + b'"b"]}',
-        b'{"text": "a", "unknown": 1}', b'{"text": "a", "__proto__": {}}', b'{"key": "../../etc/passwd"}', b'{"key": "nope"}',
-        b'{"key": ""}', b'{"key": 5}', b'{"key": "a\\u0000"}', b'{"key": "\\udfff"}', b'{"key": "' + b"k" * 1001 + b'"}',
-        b'{"text": "' + b"a" * 2001 + b'"}', b'{"text": "' + b"a" * 900_000 + b'"}', b'{"text": ' + b"9" * 6000 + b"}",
-        b'{"text": "a", "top": ' + b"9" * 6000 + b"}", b'{"a": 1}', b"\xef\xbb\xbf{}", b'{"text": "a" "top": 1}', b"'text'",
+        b'{"text": "a", "unknown": 1}', b'{"text": "a", "__proto__": {}}', b'{"key": "../../etc/passwd"}',
+        b'{"key": "nope"}',
+        b'{"key": ""}', b'{"key": 5}', b'{"key": "a\\u0000"}', b'{"key": "\\udfff"}',
+        b'{"key": "' + b"k" * 1001 + b'"}',
+        b'{"text": "' + b"a" * 2001 + b'"}', b'{"text": "' + b"a" * 900_000 + b'"}',
+        b'{"text": ' + b"9" * 6000 + b"}",
+        b'{"text": "a", "top": ' + b"9" * 6000 + b"}", b'{"a": 1}', b"\xef\xbb\xbf{}", b'{"text": "a" "top": 1}',
+        b"'text'",
     ]  # fmt: skip
     for body in bodies:
         yield "/api/search", body
@@ -240,10 +251,13 @@ def test_strange_requests(server: TestClient) -> None:
     assert server.post("/api/photos", files=many).status_code == 413
     for path in (
         "/page/../app.py", "/page/..%2fapp.py", "/page/%2e%2e/app.py", "/page/", "/page/.x", "/page//etc/passwd",
-        "/page/index.html%00", "/api/photo", "/api/photo?key=", "/api/photo?key=%00", "/api/photo?key=%ff%fe", "/api/queue/x",
+        "/page/index.html%00", "/api/photo", "/api/photo?key=", "/api/photo?key=%00", "/api/photo?key=%ff%fe",
+        "/api/queue/x",
         "/api/queue/99999999999999999999/photo", "/api/queue?limit=0", "/api/queue?limit=x", "/api/queue/-1/photo",
-        "/api/photo/thumbnail?key=red/circle.png&size=9999", "/api/photo/thumbnail?key=red/circle.png&size=NaN", "/%00",
-        "/api/photos?top=0", "/api/photos?offset=-1", "/api/photos?offset=999999999999999999999", "/.git/config", "/etc/passwd",
+        "/api/photo/thumbnail?key=red/circle.png&size=9999", "/api/photo/thumbnail?key=red/circle.png&size=NaN",
+        "/%00",
+        "/api/photos?top=0", "/api/photos?offset=-1", "/api/photos?offset=999999999999999999999", "/.git/config",
+        "/etc/passwd",
     ):  # fmt: skip
         refused(server.get(path), path)
     for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
