@@ -18,6 +18,7 @@ from lift.evaluation import EvaluateConfig, evaluate
 from lift.evaluation.own_pairs import made_pairs
 from lift.evaluation.pairs import other_photos
 from lift.evaluation.subject import NotApplicable
+from lift.negatives import SAME, TOLD, changes_of
 from lift.report.pictures import galleries
 from lift.report.reading import read_runs
 from lift.rewording import Change, spelled, tells

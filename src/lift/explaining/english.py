@@ -37,7 +37,8 @@ _RELATIONS: Final = tuple(
     for text in (
         "to the left of", "to the right of", "on the left of", "on the right of", "left of", "right of",
         "at the top of", "on top of", "in front of", "in back of", "in the middle of", "on the side of",
-        "next to", "close to", "far from", "away from", "out of", "inside of", "outside of", "off of", "because of", "at the back of",
+        "next to", "close to", "far from", "away from", "out of", "inside of", "outside of", "off of", "because of",
+        "at the back of",
     )
 )  # fmt: skip
 

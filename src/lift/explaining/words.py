@@ -145,6 +145,7 @@ def suspicions(
     """The phrases of a text, the one that fits the photo worst first; none for a text without words.
 
     photo_features: unit vector (D,). others: unit vectors (N, D) of other photos, a few hundred are enough; without
-    them the scores are far less reliable. The cost is 4 texts a phrase and its alternatives, in one call of `encode_text`.
+    them the scores are far less reliable. The cost is 4 texts a phrase and its alternatives, in one call of
+    `encode_text`.
     """
     return judged(photo_features, prepare([text], encode_text)[0], others, method=method)
