@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from hashlib import blake2b
+from random import Random
 from typing import Final, NamedTuple
 
 from lift.data import Pair, Row
+from lift.explaining.phrases import phrases
 from lift.negatives import changes_of
-from lift.rewording.english.words import DETERMINERS
+from lift.rewording import language_of, spelled
+from lift.rewording.change import like
+from lift.rewording.english.words import BE, DETERMINERS, POSSESSIVES
 
+TRIES = 20  # to draw a phrase that the photo's texts do not tell
 Span = tuple[int, int]
+_LITTLE: Final = DETERMINERS | BE | POSSESSIVES
 #: A word, or one sign where Japanese is written.
 _TOKEN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f々〆]|[\w.,:/'’-]*\w|[^\w\s]")
 
@@ -74,6 +80,46 @@ def foils_of_pairs(
         if pair.image in number
     )
     return drawn(every, seed=seed, most=most)
+
+
+def foils_by_borrowing(rows: Sequence[Row], *, seed: int = 0, most: int = 100) -> list[Foil]:
+    """One caption a photo with one phrase in place of which stands one of the same kind from another photo's caption.
+
+    The phrase is drawn at random, whether or not a rule knows it, so a method that knows the rules has no advantage. Left
+    out is what puts in words that any text of the photo has; another name for the same thing may slip in.
+    """
+    bank: dict[str, list[str]] = {}
+    for row in rows:
+        for text in row.captions:
+            for phrase in phrases(text):
+                bank.setdefault(phrase.kind, []).append(phrase.text)
+    found = (_borrowed(number, row, bank, seed) for number, row in enumerate(rows) if row.captions)
+    return drawn((foil for foil in found if foil is not None), seed=seed, most=most)
+
+
+def _borrowed(number: int, row: Row, bank: dict[str, list[str]], seed: int) -> Foil | None:
+    lots = Random(f"{seed} {row.key}")
+    text = lots.choice(row.captions)
+    inside = phrases(text)
+    if not inside:
+        return None
+    phrase, told = lots.choice(inside), [spelled(one) for one in row.texts]
+    for _ in range(TRIES):
+        new = like(phrase.text, lots.choice(bank[phrase.kind]))
+        if phrase.text[0].islower():
+            new = new[0].lower() + new[1:]
+        if _is_new(new, told):
+            span = (phrase.start, phrase.start + len(new))
+            false = text[: phrase.start] + new + text[phrase.end :]
+            return Foil(number, false, (span,), f"borrowed_{phrase.kind}", text)
+    return None
+
+
+def _is_new(phrase: str, told: Sequence[str]) -> bool:
+    """Whether no word of the phrase is in what is told, written by `spelled`; in Japanese, the phrase as a whole."""
+    words = [phrase] if language_of(phrase) == "ja" else spelled(phrase).split()
+    real = [spelled(word) for word in words if word not in _LITTLE]
+    return bool(real) and not any(word in text for word in real for text in told)
 
 
 def drawn(foils: Iterable[Foil], *, seed: int, most: int) -> list[Foil]:

@@ -37,18 +37,21 @@ class Probe:
     alternatives: tuple[str, ...]
 
     @property
-    def alone(self) -> str:
-        """The phrase as a text of its own."""
-        return self.phrase.text
+    def asked(self) -> dict[str, tuple[str, ...]]:
+        """The texts by the measures that need them."""
+        return {
+            "said": (self.said,),
+            "out": (self.out,),
+            "neutral": (self.neutral,),
+            "alone": (self.phrase.text,),
+            "alternatives": self.alternatives,
+        }
 
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All that has to be encoded."""
-        return (self.said, self.out, self.neutral, self.alone, *self.alternatives)
 
-
-def probes(text: str, language: str | None = None, *, longest: int | None = None) -> list[Probe]:
-    """The phrases of a text in order with what is asked about each."""
+def probes(
+    text: str, language: str | None = None, *, longest: int | None = None, alternatives: bool = False
+) -> list[Probe]:
+    """The phrases of a text in order with what is asked about each; `alternatives` only where they are wanted."""
     language = language or language_of(text)
     found: list[Probe] = []
     at = 0
@@ -56,7 +59,7 @@ def probes(text: str, language: str | None = None, *, longest: int | None = None
         start = text.index(sentence, at)
         at = start + len(sentence)
         for piece_start, piece, inside in _parts(sentence, language, longest):
-            found += _of_piece(piece, inside, language, start + piece_start)
+            found += _of_piece(piece, inside, language, start + piece_start, alternatives)
     return found
 
 
@@ -71,8 +74,10 @@ def _parts(sentence: str, language: str, longest: int | None) -> Iterator[tuple[
         yield start, sentence[start:end], moved
 
 
-def _of_piece(piece: str, inside: Sequence[Phrase], language: str, offset: int) -> Iterator[Probe]:
-    drafts = every_draft(piece, language=language)
+def _of_piece(
+    piece: str, inside: Sequence[Phrase], language: str, offset: int, alternatives: bool
+) -> Iterator[Probe]:
+    drafts = every_draft(piece, language=language) if alternatives else []
     for phrase in inside:
         others = [
             edited(piece, draft)[0]

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from lift.data import Row
-from lift.explaining.foils import Foil, foils_of_rows
+from lift.explaining.foils import Foil, foils_by_borrowing, foils_of_rows
 from lift.explaining.places import tells_places
 from lift.explaining.probes import Probe
 from lift.explaining.trials import deletion
@@ -92,7 +92,7 @@ def proof(
     rows: the photos' texts; others: the background that will be used with the model (default: the photos themselves);
     foils: with `photo` as a row number (default: made of the rows by rule, at most `most` of a kind).
     """
-    found = foils_of_rows(rows, seed=seed, most=most) if foils is None else list(foils)
+    found = list(foils) if foils is not None else _default_foils(rows, seed, most)
     background = photo_features if others is None else others
     words, kinds = None, {}
     if found:
@@ -115,6 +115,10 @@ def proof(
     return Proof(METHOD, words, places, kinds)
 
 
+def _default_foils(rows: Sequence[Row], seed: int, most: int) -> list[Foil]:
+    return foils_of_rows(rows, seed=seed, most=most) + foils_by_borrowing(rows, seed=seed, most=most)
+
+
 def share(rates: Float[np.ndarray, " n"], controls: Float[np.ndarray, " n"], photos: np.ndarray) -> Share:
     """The means and the interval of their difference, whole photos drawn anew."""
     low, high = bootstrap_interval(rates - controls, photos)
@@ -135,7 +139,7 @@ def word_hits(
     """
     hits, chances = np.zeros(len(foils)), np.zeros(len(foils))
     for number, (foil, text) in enumerate(
-        zip(foils, prepare([f.text for f in foils], encode_text), strict=True)
+        zip(foils, prepare([f.text for f in foils], encode_text, method=method), strict=True)
     ):
         if text.probes:
             touched = overlaps(text.probes, foil)
