@@ -1,8 +1,8 @@
-"""INDEX: photos found by sentences, and photos judged against class names and sentences."""
+"""INDEX: photos found by sentences, and photos given one of several class names."""
 
 from lift.indexing.finding import IndexConfig, SearchConfig, index, picture_grid, search
 from lift.indexing.folder import Index, Match
-from lift.indexing.judging import ClassifyConfig, Label, Verdict, VerifyConfig, classify, verify
+from lift.indexing.judging import ClassifyConfig, Label, classify
 
 __all__ = [
     "ClassifyConfig",
@@ -11,11 +11,8 @@ __all__ = [
     "Label",
     "Match",
     "SearchConfig",
-    "Verdict",
-    "VerifyConfig",
     "classify",
     "index",
     "picture_grid",
     "search",
-    "verify",
 ]
