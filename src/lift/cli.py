@@ -70,7 +70,15 @@ VERBS: dict[str, Verb] = {
     "classify": Verb(
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),
-    "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+    "calibrate": Verb(
+        "lift.verifying",
+        "CalibrateConfig",
+        "calibrate",
+        "RUN + labelled pairs -> CALIBRATION with promised error rates",
+    ),
+    "verify": Verb(
+        "lift.verifying", "VerifyConfig", "verify", "do descriptions fit their photos? one photo, or a table"
+    ),
     "serve": Verb(
         "lift.serve", "ServeConfig", "serve", "search, classify and verify over HTTP, with a web page"
     ),
