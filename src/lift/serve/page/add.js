@@ -46,7 +46,7 @@ function take(files) {
     list.prepend(row);
     sent.all += 1;
     if (file.size > about.limits.photo_bytes) {
-      finish(row, { state: "set_aside", key: "photo.tooLarge", args: [file.name, megabytes(about.limits.photo_bytes)] });
+      finish(row, failure({ key: "photo.tooLarge", args: [file.name, megabytes(about.limits.photo_bytes)] }));
     } else queue.push({ file, row, caption: caption.value.trim() });
   }
   if (!running) sendAll();
@@ -79,11 +79,11 @@ async function sendOne({ file, row, caption: text }) {
     state.after(share);
     try {
       const answer = await send("/api/photos", form, (part) => (share.value = part));
-      return answer.results[0];
+      return outcomeOf(answer.results[0]);
     } catch (error) {
       if (!error.problem) throw error;
-      const wait = error.status === 503 || error.status === 429;
-      if (!wait || attempt >= RETRIES) return { state: "set_aside", reason: error.problem.error, remedy: error.problem.remedy, ...error.problem };
+      const busy = error.status === 503 || error.status === 429;
+      if (!busy || attempt >= RETRIES) return failure(error.problem);
       await new Promise((resolve) => setTimeout(resolve, 1000 * error.problem.args[0]));
     } finally {
       share.remove();
@@ -91,25 +91,30 @@ async function sendOne({ file, row, caption: text }) {
   }
 }
 
-const OUTCOMES = { added: ["✓", "match"], updated: ["✓", "match"], set_aside: ["✗", "mismatch"] };
-const OUTCOME_WORDS = { added: "add.added", updated: "add.updated", set_aside: "add.aside" };
+const OUTCOMES = {
+  added: { sign: "✓", kind: "match", key: "add.added" },
+  updated: { sign: "✓", kind: "match", key: "add.updated" },
+  set_aside: { sign: "✗", kind: "mismatch", key: "add.aside" },
+};
 
-function finish(row, outcome) {
-  const [sign, kind] = OUTCOMES[outcome.state];
+/** The outcome of a file: its state, texts of the page ([key, arguments]), and what the server said. */
+const outcomeOf = ({ state, reason, remedy }) => ({ state, texts: [], said: [reason, remedy].filter(Boolean).join(". ") });
+const failure = ({ title, key, remedyKey, args = [], error, remedy }) => ({
+  state: "set_aside",
+  texts: [title, key, remedyKey].filter(Boolean).map((one) => [one, args]),
+  said: [error, remedy].filter(Boolean).join(". "),
+});
+
+function finish(row, { state, texts, said }) {
+  const { sign, kind, key } = OUTCOMES[state];
   sent.done += 1;
-  if (outcome.state === "set_aside") sent.aside += 1;
+  if (state === "set_aside") sent.aside += 1;
   else sent.added += 1;
   row.className = kind;
   row.prepend(h("span", { class: "sign", "aria-hidden": "true" }, sign));
-  say(row.querySelector(".state"), OUTCOME_WORDS[outcome.state]);
-  if (outcome.state === "set_aside") {
-    const why = h("p", { class: "why" });
-    if (outcome.key && outcome.key in OUTCOMES === false && !outcome.file) why.append(h("span", { say: [outcome.key, outcome.args ?? []] }), " ");
-    if (outcome.remedyKey) why.append(h("span", { say: [outcome.remedyKey, outcome.args ?? []] }), " ");
-    const said = [outcome.reason, outcome.remedy].filter(Boolean).join(". ");
-    if (said) why.append(h("span", { lang: "en" }, said));
-    row.append(why);
-  }
+  say(row.querySelector(".state"), key);
+  const why = h("p", { class: "why" }, ...texts.flatMap((text) => [h("span", { say: text }), " "]), h("span", { lang: "en" }, said));
+  if (texts.length || said) row.append(why);
   showProgress();
 }
 

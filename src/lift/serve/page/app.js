@@ -28,7 +28,8 @@ function showTab(name, { focus = false, keep = true } = {}) {
   showProblem(null);
   if (focus) chosen.focus();
   const shown = chosen.getAttribute("aria-controls");
-  if (keep && location.hash !== `#${shown}`) history.pushState(null, "", `#${shown}`);
+  // "#/name", not "#name": a panel's own id would make the browser jump into the panel
+  if (keep && location.hash !== `#/${shown}`) history.pushState(null, "", `#/${shown}`);
   if (shown === "ask" && !work.hidden) refresh();
 }
 
@@ -46,7 +47,7 @@ function startTabs() {
     tab.addEventListener("click", () => showTab(tab.getAttribute("aria-controls")));
     tab.addEventListener("keydown", onTabKey);
   }
-  const follow = () => showTab(location.hash.slice(1), { keep: false });
+  const follow = () => showTab(location.hash.slice(2), { keep: false });
   window.addEventListener("popstate", follow);
   follow();
 }

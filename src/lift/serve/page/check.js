@@ -1,5 +1,6 @@
 // The tab "Check a description": is it true of the photo, which words are doubtful, which place of the photo is meant?
 import { announce, button, h, refuse, working } from "./elements.js";
+import { warnOfForeign } from "./foreign.js";
 import { say, whenLanguageChanges, words } from "./language.js";
 import { photoField } from "./photofield.js";
 import { pictureAbout, postAbout } from "./server.js";
@@ -46,7 +47,6 @@ const inputs = () => [...place.querySelectorAll("input")];
 function addSentence() {
   const id = `sentence-${Date.now()}-${inputs().length}`;
   const input = h("input", { id, type: "text", autocomplete: "off", maxlength: about.limits.sentence_length });
-  say(input, "check.example", [], "placeholder");
   const away = button("app.close", () => {
     row.remove();
     numberSentences();
@@ -54,6 +54,7 @@ function addSentence() {
   }, { kind: "quiet away" });
   const row = h("div", { class: "sentence-row" }, h("label", { for: id }), h("div", { class: "line" }, input, away));
   place.append(row);
+  warnOfForeign(panel.querySelector("form"), [input], about.languages, "check.example");
   numberSentences();
   return input;
 }

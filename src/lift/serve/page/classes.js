@@ -1,5 +1,6 @@
 // The tab "Classes": names of one's own, put in order for a photo.
 import { announce, h, refuse, working } from "./elements.js";
+import { warnOfForeign } from "./foreign.js";
 import { say } from "./language.js";
 import { photoField } from "./photofield.js";
 import { postAbout } from "./server.js";
@@ -17,7 +18,10 @@ export function startClasses() {
   });
 }
 
-export const aboutClasses = () => field.showLimits();
+export function aboutClasses(about) {
+  field.showLimits();
+  warnOfForeign(panel.querySelector("form"), [names], about.languages, "classes.example");
+}
 
 async function order() {
   const classes = [...new Set(names.value.split("\n").map((one) => one.trim()).filter(Boolean))];

@@ -53,7 +53,7 @@ export function photoField(place, changed = () => {}) {
   const preview = h("div", { class: "preview" });
   const chosen = h("p", { class: "chosen" });
   const limit = h("p", { class: "hint", id: `${name}-limit` });
-  const empty = h("div", { class: "nothing" }, h("p", { say: "photo.drop" }));
+  const empty = h("div", { class: "nothing" }, h("p", { class: "paste", say: "photo.drop" }));
   const box = h("div", { class: "drop" }, preview, h("div", { class: "about" }, empty, chosen,
     h("p", { class: "actions" }, input, choose, pick, clear), limit));
   place.append(h("fieldset", {}, h("legend", { say: place.dataset.legend }), box));

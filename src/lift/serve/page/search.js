@@ -1,5 +1,6 @@
 // The tab "Search": photos by a sentence, by a photo, by both, without something, narrowed down by what is known of them.
 import { announce, button, h, picture, refuse, shortName, showProblem, working } from "./elements.js";
+import { warnOfForeign } from "./foreign.js";
 import { say, words } from "./language.js";
 import { photoField } from "./photofield.js";
 import { postAbout } from "./server.js";
@@ -27,12 +28,12 @@ export function startSearch(steps) {
     search();
   });
   more.addEventListener("click", () => nextPage());
-  text.addEventListener("input", warnOfLanguage);
 }
 
 export function aboutSearch(given) {
   about = given;
   field.showLimits();
+  warnOfForeign(panel.querySelector("form"), [text], about.languages, "search.example");
   if (about.limits.sentence_length) text.maxLength = without.maxLength = about.limits.sentence_length;
   const rows = about.fields.map((one, place) => filterRow(typeof one === "string" ? { name: one } : one, place));
   filters.querySelector(".fields").replaceChildren(...rows);
@@ -72,15 +73,6 @@ function where() {
       (found[row.dataset.field] ??= {})[one.dataset.bound === "least" ? ">=" : "<="] = Number(one.value);
   }
   return found;
-}
-
-/** Says so at once when somebody writes in a language that the texts of this collection were not made for. */
-function warnOfLanguage() {
-  const place = document.getElementById("search-languages");
-  const known = about?.languages;
-  const foreign = known && !known.includes("ja") && /[\u3040-\u30ff\u4e00-\u9fff]/.test(text.value);
-  place.hidden = !foreign;
-  if (foreign) say(place, "search.noTexts", [{ key: known.includes("en") ? "language.en" : "language.other" }]);
 }
 
 async function search() {

@@ -1,7 +1,7 @@
 // The tab "Check a table": send a table, watch the work, read the first rows, download the whole.
 import { announce, h, refuse, shortName, showProblem, working } from "./elements.js";
 import { say, words } from "./language.js";
-import { megabytes } from "./photofield.js";
+import { droppable, megabytes } from "./photofield.js";
 import { get, remove, send } from "./server.js";
 import { markedSentence, SIGNS } from "./verdicts.js";
 
@@ -26,22 +26,38 @@ export function startTable(steps) {
     checkTable();
   });
   panel.querySelector(".stop").addEventListener("click", stop);
+  for (const input of [file, zip]) {
+    input.addEventListener("change", () => showName(input));
+    droppable(input.closest("fieldset"), (files) => {
+      const taken = new DataTransfer();
+      taken.items.add(files[0]);
+      input.files = taken.files;
+      showName(input);
+    });
+  }
 }
 
 export function aboutTable(given) {
   about = given;
-  const { table_bytes: bytes, table_rows: rows } = about.limits;
+  const { table_bytes: bytes, table_rows: rows, upload_bytes: upload } = about.limits;
   say(document.getElementById("table-file-hint"), "table.fileHint", [megabytes(bytes), rows]);
-  say(document.getElementById("table-zip-hint"), "table.zipHint", [megabytes(bytes)]);
+  say(document.getElementById("table-zip-hint"), "table.zipHint", [megabytes(upload ?? bytes)]);
   say(panel.querySelector(".lead"), about.calibrated ? "table.lead" : "table.leadCompare");
   ask.closest("label").hidden = !about.calibrated;
 }
 
+function showName(input) {
+  const name = input.files[0]?.name ?? "";
+  document.getElementById(`${input.id}-name`).textContent = name;
+  announce(name);
+}
+
 async function checkTable() {
   if (!file.files.length) return refuse("table.needs", [], file);
-  for (const { files: [one] } of [file, zip])
-    if (one && one.size > about.limits.table_bytes)
-      return refuse("table.tooLarge", [one.name, megabytes(about.limits.table_bytes)], file);
+  for (const [input, most] of [[file, about.limits.table_bytes], [zip, about.limits.upload_bytes]]) {
+    const one = input.files[0];
+    if (one && one.size > most) return refuse("table.tooLarge", [one.name, megabytes(most)], input);
+  }
   const form = new FormData();
   form.append("table", file.files[0]);
   if (zip.files.length) form.append("photos", zip.files[0]);

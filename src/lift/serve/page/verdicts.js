@@ -42,12 +42,10 @@ export function percent(share) {
 /** What the verdicts promise, as paragraphs: the server's own words where it has them, else its numbers in words. */
 export function promiseWords(promises) {
   if (!promises) return [];
-  const own = promises.sentences?.[language()];
-  if (own) return own.map((sentence) => h("p", {}, sentence));
-  const lines = [];
-  if (promises.false_alarm !== undefined) lines.push(["promise.false", [percent(promises.false_alarm)]]);
-  if (promises.false_match !== undefined) lines.push(["promise.missed", [percent(promises.false_match)]]);
-  if (promises.labels !== undefined) lines.push(["promise.labels", [promises.labels]]);
-  if (lines.length) lines.push(["promise.kind", []]);
+  const own = promises.words?.[language()];
+  if (own) return [own].flat().map((sentence) => h("p", {}, sentence));
+  const lines = [["promise.kind", []]];
+  if (promises.missed !== undefined) lines.unshift(["promise.missed", [percent(promises.missed)]]);
+  if (promises.false_alarm !== undefined) lines.unshift(["promise.false", [percent(promises.false_alarm)]]);
   return lines.map(([key, args]) => h("p", { say: [key, args] }));
 }
