@@ -17,11 +17,16 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from conftest import COLOURS, SHAPES, draw_shape
+from lift.calibration import ProbabilityMap, Thresholds
+from lift.explaining import Proof
+from lift.explaining.proof import Share
 from lift.indexing import Index
 from lift.model import load
 from lift.serve.app import LOOPBACK, make_app
 from lift.serve.config import ServeConfig
 from lift.serve.service import Service
+from lift.verifying.calibrating import write_calibration
+from lift.verifying.folder import Group
 
 
 def photo_bytes(seed: int = 0, kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
@@ -83,3 +88,17 @@ def as_file(content: bytes, name: str = "photo.png") -> tuple[str, bytes, str]:
 def request(**fields: Any) -> dict[str, str]:
     """The string `request` of a multipart body."""
     return {"request": json.dumps(fields)}
+
+
+def make_calibration(run: Path, out: Path, low: float, high: float) -> Path:
+    """A CALIBRATION with these thresholds, whose words and places count as proved."""
+    model = load(run)
+    shown = Share(rate=0.9, control=0.5, low=0.3, high=0.5, n=100, photos=100)
+    proof = Proof("by hand", shown, shown, {}).asdict()
+    groups = [
+        Group("all lengths", 0, None, Thresholds(low, high), ProbabilityMap("platt", [[10.0, 0.0]], 0.5), {})
+    ]
+    others = np.eye(4, model.dim, dtype=np.float32)
+    promise = {"false_alarm": 0.05, "missed": 0.05, "confidence": 0.9}
+    write_calibration(out, model, promise, groups, [], others, {"explaining": proof, "request": {}})
+    return out

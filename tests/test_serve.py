@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,9 +205,14 @@ def test_a_persons_answers_are_kept_and_exported_for_calibrate(server: TestClien
     )
     assert server.get("/api/feedback").json() == {"yes": 1, "no": 1}
     lines = [json.loads(line) for line in server.get("/api/feedback/export").text.splitlines()]
-    own = str((index.parent / "photos" / "red" / "circle.png").resolve())
-    assert lines[0] == {"image": own, "text": "a red\ncircle", "answer": "yes"}
-    assert lines[1]["text"] == "二匹の犬" and Image.open(lines[1]["image"]).size == (40, 30)
+    assert [line["text"] for line in lines] == ["a red\ncircle", "二匹の犬"]
+    assert [(line["answer"], line["chosen"]) for line in lines] == [("yes", "asked"), ("no", "asked")]
+    assert lines[0]["key"] == "red/circle.png" and lines[1]["key"] is None
+    copies = index.with_name("index.server") / "pictures"
+    assert [Image.open(copies / line["image"]).size for line in lines] == [(64, 64), (40, 30)]
+    packed = zipfile.ZipFile(io.BytesIO(server.get("/api/feedback/export?format=zip").content))
+    assert sorted(packed.namelist()) == sorted(["answers.jsonl", *(line["image"] for line in lines)])
+    assert packed.read("answers.jsonl").decode() == server.get("/api/feedback/export").text
     assert server.delete(f"/api/feedback/{sent.json()['id']}").json() == {"deleted": 1}
     assert server.get("/api/feedback").json() == {"yes": 1, "no": 0}
     for wrong in ({"answer": "yes"}, {"answer": "yes", "question": 1, "key": "a", "sentence": "b"}):

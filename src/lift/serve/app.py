@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from lift import __version__
 from lift.serve import refusing
 from lift.serve.guard import Guard, Keys, Rates
+from lift.serve.jobs import Jobs
 from lift.serve.refusing import Refused
 from lift.serve.routes import about, asking, judging, photos, searching, tables
 from lift.serve.service import Service
@@ -28,10 +29,14 @@ def make_app(
 ) -> ASGIApp:
     """The whole server over an opened `service`, for uvicorn or a test."""
 
+    jobs = Jobs(service)
+
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.warm)
+        jobs.start()
         yield
+        await run_in_threadpool(jobs.close)
         await run_in_threadpool(service.close)
 
     app = FastAPI(
@@ -42,7 +47,7 @@ def make_app(
         redoc_url=None,
         lifespan=life,
     )
-    app.state.service, app.state.keys = service, Keys(token)
+    app.state.service, app.state.keys, app.state.jobs = service, Keys(token), jobs
     app.state.logins = Rates(rate=1 / 6, burst=10)
     refusing.install(app)
     for module in (about, searching, judging, photos, tables, asking):

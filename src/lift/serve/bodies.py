@@ -251,7 +251,22 @@ class Job(BaseModel):
     ended: str | None
 
 
-class Jobs(BaseModel):
+class TableRow(BaseModel):
+    row: int
+    photo: str
+    sentence: str
+    decision: Literal["match", "mismatch", "ask"] | None
+    probability: float | None
+    words: str
+    note: str
+
+
+class TableRows(BaseModel):
+    rows: list[TableRow]
+    more: bool
+
+
+class JobList(BaseModel):
     jobs: list[Job]
 
 

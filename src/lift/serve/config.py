@@ -34,6 +34,9 @@ class ServeConfig:
     """where answers, questions and jobs are kept: sqlite:///FILE or postgresql+psycopg://… (default: in --state)"""
     state: Path | None = None
     """folder of the server's own files (default: INDEX with .server behind its name)"""
+    ask_share: float = 0.02
+    """share of the pairs sent with `ask` that a person is asked about by lot, whatever the verdict was: only such
+    answers can move the thresholds of `lift calibrate --feedback`"""
     read_only: bool = False
     """photos cannot be added or deleted over HTTP"""
     threads: int = 2

@@ -50,6 +50,11 @@ def start_logs(texts: bool) -> None:
     logging.getLogger("uvicorn.access").disabled = True  # one line per request is ours
 
 
+def failure(message: str, error: BaseException, **fields: Any) -> None:
+    """Log an error that nobody foresaw, with the places it came through."""
+    LOG.error(message, exc_info=error, extra={"fields": fields})
+
+
 def event(message: str, level: int = logging.INFO, **fields: Any) -> None:
     """Log `message` with `fields`."""
     LOG.log(level, message, extra={"fields": fields})

@@ -61,7 +61,7 @@ class Pictures:
         self.folder = folder
 
     def keep(self, picture: Image.Image) -> str:
-        """Write a copy, durable when this returns; its name."""
+        """Write a copy, durable when this returns; the digest that names it."""
         content = as_jpeg(picture, KEPT_SIDE)
         name = hashlib.sha256(content).hexdigest()
         path = self.path(name)
@@ -70,14 +70,12 @@ class Pictures:
             write_bytes(path, content)
         return name
 
-    def path(self, name: str) -> Path:
-        """Where the copy `name` is."""
-        if not re.fullmatch("[0-9a-f]{64}", name):
-            raise ValueError("a name is 64 hexadecimal digits")
-        return self.folder / name[:2] / f"{name}.jpg"
+    def name(self, digest: str) -> str:
+        """The file of a copy below the folder."""
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ValueError("a copy is named by 64 hexadecimal digits")
+        return f"{digest[:2]}/{digest}.jpg"
 
-    def tidy(self, wanted: set[str]) -> None:
-        """Remove copies that nobody needs any more."""
-        for path in self.folder.glob("??/*.jpg"):
-            if path.stem not in wanted:
-                path.unlink()
+    def path(self, digest: str) -> Path:
+        """Where a copy is."""
+        return self.folder / self.name(digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +88,12 @@ class Service:
             raise _no_photo()
         vector = view.vector(row)
         return vector / np.linalg.norm(vector)
+
+    def chosen(self, decision: str | None) -> str | None:
+        """Why a person is asked about a pair: "random" by lot, "asked" for doubt; None when nobody is."""
+        if decision is not None and random.random() < self.config.ask_share:
+            return "random"
+        return "asked" if decision == "ask" else None
 
     # -- the INDEX
 

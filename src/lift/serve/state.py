@@ -26,6 +26,7 @@ QUESTIONS = Table(
     Column("picture", String(64), nullable=False),
     Column("probability", Float),
     Column("suspicious", sql.JSON, nullable=False),
+    Column("chosen", String(6), nullable=False),
     Column("answered", Boolean, nullable=False, index=True),
     Column("made", String(40), nullable=False),
 )
@@ -38,6 +39,7 @@ ANSWERS = Table(
     Column("key", Text),
     Column("picture", String(64), nullable=False),
     Column("answer", String(3), nullable=False),
+    Column("chosen", String(6), nullable=False),
     Column("made", String(40), nullable=False),
 )
 JOBS = Table(
@@ -122,8 +124,12 @@ class State:
         key: str | None,
         probability: float | None,
         suspicious: Sequence[Mapping[str, Any]],
+        chosen: str = "asked",
     ) -> int | None:
-        """The number of a question, new or waiting already; None when too many wait."""
+        """The number of a question, new or waiting already; None when too many wait.
+
+        chosen: "random" for one drawn by lot whatever the verdict was, "asked" for a doubtful one.
+        """
         mark = _mark(picture, sentence)
         with self._engine.begin() as connection:
             waiting = sql.select(QUESTIONS.c.id).where(QUESTIONS.c.mark == mark, ~QUESTIONS.c.answered)
@@ -139,6 +145,7 @@ class State:
                 "picture": picture,
                 "probability": probability,
                 "suspicious": list(map(dict, suspicious)),
+                "chosen": chosen,
                 "answered": False,
                 "made": now(),
             }
@@ -175,13 +182,14 @@ class State:
                 raise Refused(
                     409, f"question {number} has been answered", "go on to the next, or take the answer back"
                 )
-            values = {name: question[name] for name in ("sentence", "key", "picture")}
+            values = {name: question[name] for name in ("sentence", "key", "picture", "chosen")}
             values |= {"question": number, "answer": answer, "made": now()}
             return _new(connection, ANSWERS, values)
 
     def tell(self, sentence: str, picture: str, answer: str, *, key: str | None) -> int:
         """Keep an answer that nobody asked for; its number."""
-        values = {"sentence": sentence, "key": key, "picture": picture, "answer": answer, "made": now()}
+        values = {"sentence": sentence, "key": key, "picture": picture, "answer": answer}
+        values |= {"chosen": "asked", "made": now()}
         with self._engine.begin() as connection:
             return _new(connection, ANSWERS, values)
 
@@ -221,7 +229,7 @@ class State:
 
     def add_job(self, number: str, name: str, ask: bool, most: int) -> dict[str, Any]:
         """A new job that waits; Refused 503 when `most` do."""
-        counts = dict.fromkeys(("match", "mismatch", "ask", "unjudged", "set_aside"), 0)
+        counts = dict.fromkeys(("match", "mismatch", "ask", "set_aside"), 0)
         values = {"id": number, "name": name, "state": "waiting", "ask": ask, "done": 0, "total": 0}
         values |= {"counts": counts, "error": None, "remedy": None, "made": now(), "ended": None}
         with self._engine.begin() as connection:

@@ -8,6 +8,7 @@ from fastapi import Depends, Request, UploadFile
 from pydantic import BaseModel, ValidationError
 
 from lift.serve.bodies import Error
+from lift.serve.jobs import Jobs
 from lift.serve.refusing import Refused
 from lift.serve.service import Service
 
@@ -18,6 +19,11 @@ def _service(request: Request) -> Service:
     return request.app.state.service
 
 
+def _jobs(request: Request) -> Jobs:
+    return request.app.state.jobs
+
+
+Checking = Annotated[Jobs, Depends(_jobs)]
 Serving = Annotated[Service, Depends(_service)]
 
 #: What every route may answer besides its own.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+import zipfile
 from collections.abc import Iterator
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from lift.serve.bodies import Answered, Answers, Deleted, FeedbackBody, FeedbackPhotoBody, Question, Queue
@@ -17,7 +22,9 @@ from lift.serve.service import Service
 
 router = APIRouter(prefix="/api", responses=ERRORS)
 JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
-JSONL: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {}}}}
+EXPORTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-ndjson": {}, "application/zip": {}}}
+}
 
 
 @router.get("/queue")
@@ -101,27 +108,36 @@ async def answers(service: Serving) -> Answers:
     return Answers(**await run_in_threadpool(service.state.answers))
 
 
-@router.get("/feedback/export", response_class=StreamingResponse, responses=JSONL)
-async def export(service: Serving) -> StreamingResponse:
-    """All answers as JSONL for `lift calibrate`."""
-    return StreamingResponse(lines(service), media_type="application/x-ndjson")
+@router.get("/feedback/export", response_class=Response, responses=EXPORTS)
+async def export(service: Serving, format: Literal["jsonl", "zip"] = "jsonl") -> Response:
+    """All answers for `lift calibrate --feedback`, as JSON lines or as a zip with the photos beside them."""
+    if format == "jsonl":
+        return StreamingResponse(lines(service), media_type="application/x-ndjson")
+    file = await service.views.run(_zip, service)
+    return FileResponse(
+        file, media_type="application/zip", filename="answers.zip", background=BackgroundTask(file.unlink)
+    )
 
 
 def lines(service: Service) -> Iterator[str]:
-    """One line per answer; `image` is the photo's own file where there is one, else the copy that was shown."""
+    """One line per answer; `image` is the copy that was shown, relative to the folder of the copies."""
     for row in service.state.each_answer():
-        yield json.dumps(_line(service, row), ensure_ascii=False) + "\n"
+        line = {name: row[name] for name in ("answer", "chosen", "key", "made")}
+        line = {"image": service.pictures.name(row["picture"]), "text": row["sentence"], **line}
+        yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def _line(service: Service, row: dict[str, Any]) -> dict[str, str]:
-    path = service.pictures.path(row["picture"])
-    if row["key"] is not None:
-        try:
-            own = service.match(row["key"]).path
-            path = own if own.is_file() else path
-        except Refused:
-            pass  # deleted since
-    return {"image": str(path.resolve()), "text": row["sentence"], "answer": row["answer"]}
+def _zip(service: Service) -> Path:
+    """answers.jsonl and the copies that it names, in a file of its own."""
+    handle, name = tempfile.mkstemp(".zip", dir=service.folder)
+    os.close(handle)
+    with zipfile.ZipFile(name, "w") as archive:
+        told = list(lines(service))
+        archive.writestr("answers.jsonl", "".join(told))
+        for image in dict.fromkeys(json.loads(line)["image"] for line in told):
+            if (service.pictures.folder / image).is_file():
+                archive.write(service.pictures.folder / image, image)
+    return Path(name)
 
 
 @router.delete("/feedback/{number}")

@@ -49,7 +49,7 @@ def _verify(service: Service, picture: Image.Image, body: VerifyPhotoBody, key: 
     for verdict in verdicts:
         question, suspicious = None, parts(verdict.suspicious)
         service.counts.verdicts.labels(verdict.decision or "unjudged").inc()
-        if body.ask and verdict.decision == "ask":
+        if body.ask and (chosen := service.chosen(verdict.decision)):
             kept = kept or service.pictures.keep(picture)
             question = service.state.ask(
                 verdict.text,
@@ -57,6 +57,7 @@ def _verify(service: Service, picture: Image.Image, body: VerifyPhotoBody, key: 
                 key=key,
                 probability=verdict.probability,
                 suspicious=[part.model_dump() for part in suspicious],
+                chosen=chosen,
             )
         answers.append(
             VerdictAnswer(
