@@ -9,6 +9,8 @@ import pytest
 from jaxtyping import install_import_hook
 from PIL import Image, ImageDraw
 
+from pages_by_hand import browser, page_server, visit  # noqa: F401  (fixtures)
+
 # Shapes named in the signatures of these modules are checked at every call made by the tests.
 install_import_hook(["lift.losses", "lift.metrics", "lift.predict", "lift.image"], "beartype.beartype")
 

@@ -15,9 +15,10 @@ from lift.artefact import new_folder
 from lift.data import Dataset, DatasetWriter, Row
 from lift.errors import LiftError
 from lift.evaluation import EvaluateConfig, evaluate
-from lift.evaluation.own_pairs import SAME, TOLD, changes_of, made_pairs
+from lift.evaluation.own_pairs import made_pairs
 from lift.evaluation.pairs import other_photos
 from lift.evaluation.subject import NotApplicable
+from lift.negatives import SAME, TOLD, changes_of
 from lift.report.pictures import galleries
 from lift.report.reading import read_runs
 from lift.rewording import Change, spelled, tells

@@ -1,20 +1,18 @@
-"""Classify and verify: class names and sentences against photos, by hand and by plain encoding."""
+"""Classify: class names against photos, by hand and by plain encoding."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lift.data import Dataset
 from lift.errors import LiftError
-from lift.indexing import ClassifyConfig, VerifyConfig, classify, verify
-from lift.indexing.judging import background_sentences, chosen_run, class_names, judge
-from lift.model import Model, load
+from lift.indexing import ClassifyConfig, classify
+from lift.indexing.judging import class_names
+from lift.model import Model, chosen_run, load
 
 JAPANESE = "海辺/夕焼け の写真.jpg"
 NAMES = ["a.png", JAPANESE]
@@ -74,77 +72,6 @@ def test_classify_refuses_a_template_without_a_place_and_missing_photos(photos: 
         classify(ClassifyConfig((photos,), "cat,dog", run=tiny_run, template=("a photo",)))
     with pytest.raises(LiftError, match="no file or folder"):
         classify(ClassifyConfig((photos / "nowhere.jpg",), "cat,dog", run=tiny_run))
-
-
-def test_verdicts_by_hand() -> None:
-    photo = np.array([1, 0], np.float32)
-    texts = np.array([[0.6, 0.8], [0.8, 0.6]], np.float32)
-    background = np.array(
-        [[0, 1], [0.6, 0.8], [0.707, 0.707], [1, 0]], np.float32
-    )  # cosines 0, 0.6, 0.707, 1
-    first, second = judge(["far", "near"], photo, texts, background)
-    assert (first.text, first.beaten, first.background) == ("far", 1, 4)
-    assert (second.text, second.beaten, second.background) == ("near", 3, 4)
-    assert (first.cosine, second.cosine) == pytest.approx((0.6, 0.8))
-    alone = judge(["far"], photo, texts[:1], background[:0])[0]
-    assert (alone.beaten, alone.background) == (None, None)
-
-
-def test_background_is_drawn_from_validation_captions_of_other_photos(
-    tiny_dataset: Path, model: Model
-) -> None:
-    dataset = Dataset(tiny_dataset)
-    rows = [dataset.rows[number] for number in dataset.split("val")]
-    captions = {text for row in rows for text in row.captions}
-    asked = rows[0].captions[0]
-    everything = background_sentences(model, Path("x.jpg"), exclude=[asked], count=10_000)
-    assert set(everything) == captions - {asked}
-    some = background_sentences(model, Path("x.jpg"), exclude=[], count=5)
-    assert len(set(some)) == 5 and some == background_sentences(model, Path("x.jpg"), exclude=[], count=5)
-    own = {text for row in rows[1:] for text in row.captions}
-    assert set(background_sentences(model, Path(rows[0].key), exclude=[], count=10_000)) == own
-
-
-def test_verify_compares_with_other_sentences_and_promises_no_truth(
-    photos: Path, tiny_run: Path, model: Model, capsys: pytest.CaptureFixture[str]
-) -> None:
-    texts = ("a red ball", "夕焼けの海")
-    verdicts = verify(VerifyConfig(photos / JAPANESE, texts, run=tiny_run))
-    cosines = model.encode_text(texts) @ model.encode_image([photos / JAPANESE])[0]
-    np.testing.assert_allclose([verdict.cosine for verdict in verdicts], cosines, atol=1e-5)
-    background = background_sentences(model, photos / JAPANESE, texts)
-    others = model.encode_text(background) @ model.encode_image([photos / JAPANESE])[0]
-    assert [verdict.beaten for verdict in verdicts] == [int((others < cosine).sum()) for cosine in cosines]
-    shown = capsys.readouterr().out
-    assert f"fits better than {verdicts[0].beaten} of {len(background)} sentences about other photos" in shown
-    assert f'fits best: "{texts[int(np.argmax(cosines))]}"' in shown
-    assert "Uncalibrated" in shown and "%" not in shown and "probab" not in shown
-    verify(VerifyConfig(photos / JAPANESE, texts, run=tiny_run, json=True))
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["text"] for line in lines] == list(texts)
-    assert [line["best"] for line in lines].count(True) == 1
-    assert all(
-        line["calibrated"] is False and line["background_sentences"] == len(background) for line in lines
-    )
-
-
-def test_verify_works_without_background_sentences(
-    tmp_path: Path, photos: Path, tiny_run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    copy = tmp_path / "run"
-    shutil.copytree(tiny_run, copy)
-    manifest = json.loads((copy / "run.json").read_text(encoding="utf-8"))
-    manifest["config"]["images"] = str(tmp_path / "gone")
-    (copy / "run.json").write_text(json.dumps(manifest), encoding="utf-8")
-    verdicts = verify(VerifyConfig(photos / "a.png", ("a dog",), run=copy))
-    shown = capsys.readouterr()
-    assert verdicts[0].background is None and "fits better" not in shown.out
-    assert "no comparison with other sentences" in shown.err
-
-
-def test_verify_tells_a_bad_photo(photos: Path, tiny_run: Path) -> None:
-    with pytest.raises(LiftError, match=r"none\.png: empty file"):
-        verify(VerifyConfig(photos / "none.png", ("a dog",), run=tiny_run))
 
 
 def test_the_run_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 from ingest_cases import FOUR, READ, TABLE, captions, photos, picture, reasons, report, run
+from lift.data.columns import plain
+from lift.data.files import PhotoFinder
 from lift.data.reading import read_text
 from lift.errors import LiftError
 from lift.ingest import IngestConfig
-from lift.ingest.columns import guess_columns, plain, texts_in
-from lift.ingest.files import PhotoFinder
-from lift.ingest.items import count_words, split_name
+from lift.ingest.columns import guess_columns, texts_in
+from lift.ingest.items import split_name
+from lift.sentences import count_words
 from test_decoding import encoded
 
 

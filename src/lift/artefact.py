@@ -28,6 +28,7 @@ VERB_OF = {
     "export": "export",
     "cost": "cost",
     "rival": "evaluate",
+    "calibration": "calibrate",
 }
 
 #: What the readers of a manifest rely on; a dot goes one level down.
@@ -42,6 +43,7 @@ REQUIRED = {
         "model.id", "fingerprint.name", "fingerprint.digest", "run", "rows", "sha256", "source.kind",
         "source.folder",
     ),
+    "calibration": ("model.id", "fingerprint.name", "fingerprint.digest", "promise", "groups", "sha256"),
 }  # fmt: skip
 #: Formats that this version reads; 1 for kinds that are not named. An INDEX of format 2 keeps its facts in commits/.
 FORMATS = {"index": (1, 2)}

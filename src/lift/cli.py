@@ -70,7 +70,18 @@ VERBS: dict[str, Verb] = {
     "classify": Verb(
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),
-    "verify": Verb("lift.indexing", "VerifyConfig", "verify", "score whether a sentence fits a photo"),
+    "calibrate": Verb(
+        "lift.verifying",
+        "CalibrateConfig",
+        "calibrate",
+        "RUN + labelled pairs -> CALIBRATION with promised error rates",
+    ),
+    "verify": Verb(
+        "lift.verifying", "VerifyConfig", "verify", "do descriptions fit their photos? one photo, or a table"
+    ),
+    "serve": Verb(
+        "lift.serve", "ServeConfig", "serve", "search, classify and verify over HTTP, with a web page"
+    ),
     "check": Verb("lift.keeping", "CheckConfig", "check", "is an artefact still what was written"),
     "store": Verb("lift.keeping", "StoreConfig", "store", "what is in a STORE; merge several; tidy one"),
     "export": Verb("lift.exporting", "ExportConfig", "export", "RUN -> ONNX file or transformers folder"),

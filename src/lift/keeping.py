@@ -19,14 +19,14 @@ from lift.place import Place
 from lift.store import EmbeddingStore, compact, merge, sweep
 from lift.store.combining import DAY
 
-KINDS = ("dataset", "store", "run", "index", "query", "export", "exam", "comparison")
+KINDS = ("dataset", "store", "run", "index", "query", "export", "exam", "comparison", "calibration")
 
 
 @dataclass(frozen=True)
 class CheckConfig:
     """Compare a DATASET, STORE, RUN or INDEX with what was written; ends with 1 and a list when something is wrong.
 
-    Query encoders (`lift distill-query`), exports, exams and comparisons too.
+    Query encoders (`lift distill-query`), exports, exams, comparisons and calibrations too.
 
     Every file against its SHA-256; in a STORE also that vectors are finite and of unit length, that texts belong to
     their vectors, and that all of them are by one encoder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from lift.store import EmbeddingStore
 from lift.text import TextEncoder, TextTower, WordBag, encode_sorted, rebuild_text_encoder
 
 Photo = Path | str | bytes | Image.Image
+RUN_VARIABLE = "LIFT_RUN"
 
 
 def load(
@@ -50,6 +52,15 @@ def load(
     if query_encoder is not None:
         model.stand_in(query_encoder)
     return model
+
+
+def chosen_run(run: Path | None) -> Path:
+    """The RUN folder given, or that of the environment variable LIFT_RUN."""
+    if run is not None:
+        return run
+    if os.environ.get(RUN_VARIABLE):
+        return Path(os.environ[RUN_VARIABLE])
+    raise LiftError("no model was named", f"add --run RUN, or set the environment variable {RUN_VARIABLE}")
 
 
 def resizing_note(model: Model | Rival, dataset: Dataset) -> str | None:

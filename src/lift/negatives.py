@@ -7,15 +7,16 @@ and the kinds: `lift embed` and `lift train` find the same texts, each for itsel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lift.data import Dataset
+from lift.data import Dataset, Row
 from lift.errors import LiftError
-from lift.rewording import KINDS, bare, minimal_changes, same_meaning
+from lift.rewording import KINDS, Change, bare, minimal_changes, same_meaning, spelled, tells
 
 OWN_PAIRS = "pairs"  # the DATASET's own; never among the default kinds, as they are what evaluation asks for
 HARD_KINDS = (*KINDS, OWN_PAIRS)
+SAME, TOLD = "equal to another text of the photo, or a paraphrase of it", "with words another text of it uses"
 
 
 class Negative(NamedTuple):
@@ -86,3 +87,29 @@ def count_kinds(negatives: Sequence[Sequence[Sequence[Negative]]]) -> dict[str, 
     """How many there are of each kind, in the order of HARD_KINDS."""
     counts = Counter(one.kind for photo in negatives for text in photo for one in text)
     return {kind: counts[kind] for kind in HARD_KINDS if counts[kind]}
+
+
+def changes_of(row: Row, seed: int) -> Iterator[tuple[str, str, Change, str]]:
+    """(length, text, change, why it is refused or "") for every change of the photo's texts; no change twice."""
+    meanings = [same_meaning(text) for text in row.texts]
+    told = [[spelled(phrase) for phrase in meaning] for meaning in meanings]
+    taken: set[str] = set()
+    for number, text in enumerate(row.texts):
+        others = [phrase for place, phrases in enumerate(told) if place != number for phrase in phrases]
+        for change in minimal_changes(text, seed=seed):
+            if bare(change.text) in taken:
+                continue
+            taken.add(bare(change.text))
+            why = refusal(text, change, meanings, others)
+            yield "short" if number < len(row.captions) else "long", text, change, why
+
+
+def refusal(text: str, change: Change, meanings: Sequence[set[str]], others: Sequence[str]) -> str:
+    """Why the changed text may be true of the photo as well, "" when no rule says so.
+
+    meanings: of each text of the photo, itself and what one paraphrase makes of it, as `bare` writes it. others: the
+    same of its other texts, as `spelled` writes it.
+    """
+    if any(bare(change.text) in meaning for meaning in meanings):
+        return SAME
+    return TOLD if tells(others, text, change) else ""

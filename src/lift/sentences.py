@@ -29,6 +29,14 @@ _BEFORE_FIGURES: Final = frozenset((
 _END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？．]+[」』）\"”’)\]]*|\n\s*\n")
 _OPEN, _CLOSE = "「『（", "」』）"
 _JAPANESE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f々〆]")
+_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
+LONG_WORDS = 40  # a text of more words is a long one, where nothing else is said
+
+
+def count_words(text: str) -> float:
+    """Length of a text in words; Chinese and Japanese characters count half a word each."""
+    characters = len(_CJK.findall(text))
+    return characters / 2 + len(_CJK.sub(" ", text).split())
 
 
 def split_sentences(text: str) -> list[str]:

@@ -23,7 +23,7 @@ def read_text(content: bytes, encoding: str | None, file: str) -> tuple[str, str
             raise LiftError(
                 f"{file} is not {encoding} ({error})", "leave --encoding out, or give another"
             ) from error
-    for guess in _guesses(content):
+    for guess in encoding_guesses(content):
         try:
             return content.decode(guess), guess
         except UnicodeDecodeError:
@@ -31,7 +31,8 @@ def read_text(content: bytes, encoding: str | None, file: str) -> tuple[str, str
     return content.decode("latin-1"), "latin-1"
 
 
-def _guesses(content: bytes) -> tuple[str, ...]:
+def encoding_guesses(content: bytes) -> tuple[str, ...]:
+    """Likely encodings of a text file by its first bytes, the likeliest first; one of them need not fit."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return ("utf-16",)
     if content.startswith(b"\xef\xbb\xbf"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +15,9 @@ from lift.data import Pair, Row
 from lift.evaluation.pairs import CONTROLS, PairScores, metrics_of, pair_scores
 from lift.evaluation.results import Measurement
 from lift.evaluation.subject import NotApplicable, Subject
-from lift.rewording import Change, bare, minimal_changes, same_meaning, spelled, tells
+from lift.negatives import changes_of
 
 SHOWN = 3  # best and worst pairs of each kind among the examples
-SAME, TOLD = "equal to another text of the photo, or a paraphrase of it", "with words another text of it uses"
 PROTOCOL = (
     "own pairs: each text of a photo against itself with one fact changed by rule (lift.rewording); share of pairs "
     f"in which the true text has the higher cosine with the photo, a tie half a hit; {CONTROLS}"
@@ -74,7 +73,7 @@ def told(made: Made, most: int) -> str:
 def made_pairs(rows: Sequence[Row], *, seed: int, most: int) -> Made:
     """All pairs that the rules make of the photos' texts, but at most `most` of one kind and length, drawn by `seed`.
 
-    Refused is a change that another text of the photo tells: see `refusal`.
+    Refused is a change that another text of the photo tells: see `lift.negatives.refusal`.
     """
     found: dict[tuple[str, str], list[tuple[int, Pair]]] = {}
     refused: Counter[str] = Counter()
@@ -92,32 +91,6 @@ def made_pairs(rows: Sequence[Row], *, seed: int, most: int) -> Made:
         chosen += sorted(made, key=lambda one: lot(seed, one[1]))[:most]
     chosen.sort(key=lambda one: one[0])  # stable: by photo, and within it by kind
     return Made([pair for _, pair in chosen], [position for position, _ in chosen], counts, refused)
-
-
-def changes_of(row: Row, seed: int) -> Iterator[tuple[str, str, Change, str]]:
-    """(length, text, change, why it is refused or "") for every change of the photo's texts; no change twice."""
-    meanings = [same_meaning(text) for text in row.texts]
-    told = [[spelled(phrase) for phrase in meaning] for meaning in meanings]
-    taken: set[str] = set()
-    for number, text in enumerate(row.texts):
-        others = [phrase for place, phrases in enumerate(told) if place != number for phrase in phrases]
-        for change in minimal_changes(text, seed=seed):
-            if bare(change.text) in taken:
-                continue
-            taken.add(bare(change.text))
-            why = refusal(text, change, meanings, others)
-            yield "short" if number < len(row.captions) else "long", text, change, why
-
-
-def refusal(text: str, change: Change, meanings: Sequence[set[str]], others: Sequence[str]) -> str:
-    """Why the changed text may be true of the photo as well, "" when no rule says so.
-
-    meanings: of each text of the photo, itself and what one paraphrase makes of it, as `bare` writes it. others: the
-    same of its other texts, as `spelled` writes it.
-    """
-    if any(bare(change.text) in meaning for meaning in meanings):
-        return SAME
-    return TOLD if tells(others, text, change) else ""
 
 
 def lot(seed: int, pair: Pair) -> bytes:

@@ -1,9 +1,9 @@
-"""INDEX: photos found by sentences, and photos judged against class names and sentences."""
+"""INDEX: photos found by sentences, and photos given one of several class names."""
 
 from lift.indexing.adding import Added, NewPhoto
 from lift.indexing.finding import IndexConfig, SearchConfig, index, picture_grid, search
 from lift.indexing.folder import Index, Match
-from lift.indexing.judging import ClassifyConfig, Label, Verdict, VerifyConfig, classify, verify
+from lift.indexing.judging import ClassifyConfig, Label, classify
 from lift.indexing.query import Query
 
 __all__ = [
@@ -16,11 +16,8 @@ __all__ = [
     "NewPhoto",
     "Query",
     "SearchConfig",
-    "Verdict",
-    "VerifyConfig",
     "classify",
     "index",
     "picture_grid",
     "search",
-    "verify",
 ]

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import ast
 import json
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lift.data.columns import IMAGE_NAMES, TEXT_NAMES, by_name, plain
+from lift.data.files import PICTURES
 from lift.errors import LiftError
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import PICTURES
-from lift.ingest.items import Asides, Item, PhotoBytes, PhotoSource, count_words, split_name
+from lift.ingest.items import Asides, Item, PhotoBytes, PhotoSource, split_name
+from lift.sentences import count_words
 
-IMAGE_NAMES = (
-    "image", "images", "imagepath", "imagefile", "imagefilename", "imagename", "img", "imgpath", "imgfile",
-    "imgname", "filename", "filepath", "file", "path", "photo", "photopath", "picture", "jpg", "png",
-    "画像", "画像ファイル", "画像ファイル名", "画像名", "画像パス", "写真", "ファイル名", "ファイル",
-    "ファイルパス", "パス", "imageurl", "url",
-)  # fmt: skip
-TEXT_NAMES = (
-    "caption", "captions", "text", "texts", "txt", "description", "descriptions", "title", "sentence",
-    "sentences", "alttext", "alt", "shortcaption", "shortcaptions", "comment", "comments", "productname",
-    "キャプション", "説明", "説明文", "テキスト", "文", "文章", "タイトル", "題名", "商品名", "品名", "概要",
-    "コメント",
-)  # fmt: skip
 LONG_NAMES = (
     "longcaption", "longcaptions", "longtext", "longtexts", "longdescription", "long", "detailedcaption",
     "detaileddescription", "densecaption", "details", "長文", "長い説明", "詳細", "詳細説明", "詳細説明文",
@@ -74,7 +62,7 @@ def guess_columns(
     header: Sequence[str], rows: Sequence[Mapping[str, Any]], config: IngestConfig, *, need_image: bool = True
 ) -> Columns:
     """Choose columns by option, by name, then by what `rows` hold; LiftError when one is missing."""
-    image = _given(config.image_column, header, "--image-column") or _by_name(header, IMAGE_NAMES)
+    image = _given(config.image_column, header, "--image-column") or by_name(header, IMAGE_NAMES)
     if image is None or (not config.image_column and rows and not _looks_like_photos(image, rows)):
         image = next((name for name in header if _looks_like_photos(name, rows)), image)
     if image is None and need_image:
@@ -112,11 +100,6 @@ def guess_columns(
             "name one or more with --text-columns, or the class names with --label-column",
         )
     return Columns(image, texts, long, split, label)
-
-
-def plain(name: str) -> str:
-    """A column name for comparison: lower case, letters only (caption_1 -> caption)."""
-    return re.sub(r"[\W_\d]+", "", unicodedata.normalize("NFKC", name).lower())
 
 
 def texts_in(cell: Any) -> list[str]:
@@ -184,12 +167,7 @@ def _given(name: str | None, header: Sequence[str], flag: str) -> str | None:
 def _role(name: str | None, header: Sequence[str], flag: str, known: Sequence[str]) -> str | None:
     if name == "none" and "none" not in header:
         return None
-    return _given(name, header, flag) or _by_name(header, known)
-
-
-def _by_name(header: Sequence[str], known: Sequence[str]) -> str | None:
-    found = [name for name in header if plain(name) in known]
-    return min(found, key=lambda name: known.index(plain(name)), default=None)
+    return _given(name, header, flag) or by_name(header, known)
 
 
 def _blank(value: Any) -> bool:

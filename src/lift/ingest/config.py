@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
+from lift.sentences import LONG_WORDS
 
 Kind = Literal["auto", "folder", "table", "tar", "hf", "classes"]
 
@@ -40,7 +41,7 @@ class IngestConfig:
     """Text encoding of tables and .txt files, such as cp932; found by itself when not given."""
     template: str = "a photo of {class}"
     """Caption made from a class name where a photo has no text of its own."""
-    long_words: int = 40
+    long_words: int = LONG_WORDS
     """Texts of more words than this are long captions (Japanese: two characters count as a word)."""
     pairs: tuple[Path, ...] = ()
     """JSONL files of {image, positive, negative, kind}: true and minimally different false texts."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lift.data.decoding import read_photo
 from lift.predict import spoken
+from lift.sentences import count_words
 
 SPLIT_NAMES = {
     "train": "train", "training": "train", "trn": "train", "restval": "train",
@@ -17,7 +18,6 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val", "検証": "val",
     "test": "test", "testing": "test", "テスト": "test", "評価": "test",
 }  # fmt: skip
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 
 
 class PhotoSource(Protocol):
@@ -86,12 +86,6 @@ class Asides:
 def split_name(value: object) -> str | None:
     """train, val or test for the usual names of splits; None when `value` is no such name."""
     return SPLIT_NAMES.get(str(value).strip().lower())
-
-
-def count_words(text: str) -> float:
-    """Length of a text in words; Chinese and Japanese characters count half a word each."""
-    characters = len(_CJK.findall(text))
-    return characters / 2 + len(_CJK.sub(" ", text).split())
 
 
 def merge_rows(items: Iterable[Item], asides: Asides) -> list[Item]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from lift.data import Pair, Row
 from lift.data.decoding import BadImage
+from lift.data.files import PhotoFinder
 from lift.errors import LiftError
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import PhotoFinder
-from lift.ingest.items import Asides, count_words
+from lift.ingest.items import Asides
 from lift.ingest.source import Source
 from lift.ingest.tables import read_rows
+from lift.sentences import count_words
 
 
 def pair_files(config: IngestConfig) -> list[Path]:

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.console import note
+from lift.data.files import PICTURES, TABLES, walk
 from lift.errors import LiftError
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import PICTURES, TABLES, walk
 
 FORMS = {
     "folder": "photos with a .txt of the same name",

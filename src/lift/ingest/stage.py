@@ -13,12 +13,12 @@ import numpy as np
 from lift.artefact import already_done, new_folder
 from lift.console import progress_bar, say
 from lift.data import BadImage, Dataset, DatasetWriter, Row
+from lift.data.files import signature
 from lift.data.packing import PhotoPlace, ShardsInPlace
 from lift.data.writing import PhotoStore
 from lift.errors import LiftError
 from lift.ingest.config import IngestConfig
 from lift.ingest.duplicates import near_duplicate_groups
-from lift.ingest.files import signature
 from lift.ingest.items import Asides, Item, clean_texts, merge_rows, with_texts_of
 from lift.ingest.pairs import pair_files, read_pairs
 from lift.ingest.photos import decode_all

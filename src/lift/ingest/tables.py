@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.data.decoding import BadImage
+from lift.data.files import PICTURES, TABLES, PhotoFinder
 from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
 from lift.ingest.columns import embedded_photo, guess_columns, item_of
 from lift.ingest.config import IngestConfig
-from lift.ingest.files import PICTURES, TABLES, PhotoFinder
 from lift.ingest.items import Asides, Item, PhotoFile, PhotoSource
 from lift.ingest.source import Source
 

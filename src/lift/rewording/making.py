@@ -93,6 +93,25 @@ def minimal_changes(
     return [change for change in changes if bare(change.text) not in kept]
 
 
+def every_draft(
+    text: str, *, language: str | None = None, kinds: Sequence[str] | None = None
+) -> list[tuple[str, Draft]]:
+    """Every edit that a rule of `kinds` (all of `KINDS` when None) can make of the text, with its kind.
+
+    Raises:
+        LiftError: an unknown kind or language.
+    """
+    if kinds is not None and (unknown := sorted(set(kinds) - set(KINDS))):
+        raise LiftError(f"Unknown kind of change {unknown[0]!r}.", f"Known are: {', '.join(KINDS)}.")
+    drafts_of = _drafts_of(text, language)
+    return [
+        (kind, draft)
+        for kind, rules in KINDS.items()
+        if kinds is None or kind in kinds
+        for draft in drafts_of(rules)
+    ]
+
+
 def same_meaning(text: str, *, language: str | None = None) -> set[str]:
     """The text and everything that one paraphrase makes of it, each as `bare` writes it."""
     return {bare(text)} | _reworded(text, _drafts_of(text, language))

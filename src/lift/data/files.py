@@ -18,7 +18,7 @@ PICTURES = (
     ".heic", ".heif", ".psd", ".svg", ".eps", ".raw", ".cr2", ".nef", ".arw", ".dng",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm")
-_MEMBERS_OF_ARTEFACTS = ("dataset.json", "store.json", "run.json", "index.json")
+_MEMBERS_OF_ARTEFACTS = ("dataset.json", "store.json", "run.json", "index.json", "calibration.json")
 
 
 def walk(root: Path) -> list[str]:

@@ -1,0 +1,157 @@
+"""Whether suspicious words and hot places are right more often than chance: only then they are shown.
+
+Words: on foils, the share whose most suspicious phrase overlaps a changed word, against a phrase drawn at random from
+the same text (its chance is known exactly). Places: the deletion test of RISE (Petsiuk, Das & Saenko 2018, arXiv
+1806.07421): with the hottest patches painted over the cosine must fall more than with as many patches at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from lift.data import Row
+from lift.explaining.foils import Foil, foils_by_borrowing, foils_of_rows
+from lift.explaining.places import tells_places
+from lift.explaining.probes import Probe
+from lift.explaining.trials import deletion
+from lift.explaining.words import METHOD, EncodeText, phrase_scores, prepare
+from lift.image import ImageEncoder
+from lift.metrics import bootstrap_interval
+
+LEAST = 30  # fewer foils or photos prove nothing
+
+
+@dataclass(frozen=True)
+class Share:
+    """A rate, that of chance, and the 95 % interval of their difference over n cases of `photos` photos."""
+
+    rate: float
+    control: float
+    low: float
+    high: float
+    n: int
+    photos: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is better than chance beyond doubt."""
+        return self.low > 0 and self.photos >= LEAST
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found for words and for places, None where there was nothing to measure; words also by kind of foil."""
+
+    method: str
+    words: Share | None
+    places: Share | None
+    kinds: dict[str, Share]
+
+    @property
+    def words_shown(self) -> bool:
+        """Whether suspicious words may be shown."""
+        return self.words is not None and self.words.shown
+
+    @property
+    def places_shown(self) -> bool:
+        """Whether heatmaps may be shown."""
+        return self.places is not None and self.places.shown
+
+    def asdict(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Proof:
+        """The inverse of `asdict`."""
+        words, places = (Share(**value[name]) if value[name] else None for name in ("words", "places"))
+        return cls(
+            value["method"], words, places, {kind: Share(**one) for kind, one in value["kinds"].items()}
+        )
+
+
+def proof(
+    rows: Sequence[Row],
+    photo_features: Float[np.ndarray, "N D"],
+    encode_text: EncodeText,
+    *,
+    others: Float[np.ndarray, "M D"] | None = None,
+    image_encoder: ImageEncoder | None = None,
+    pixels: UInt8[np.ndarray, "N S S 3"] | None = None,
+    foils: Sequence[Foil] | None = None,
+    most: int = 60,
+    seed: int = 0,
+) -> Proof:
+    """Measure words, and places where `image_encoder` and `pixels` are given, on photos that were not trained on.
+
+    rows: the photos' texts; others: the background that will be used with the model (default: the photos themselves);
+    foils: with `photo` as a row number (default: made of the rows by rule, at most `most` of a kind).
+    """
+    found = list(foils) if foils is not None else _default_foils(rows, seed, most)
+    background = photo_features if others is None else others
+    words, kinds = None, {}
+    if found:
+        hits, chances = word_hits(found, photo_features, encode_text, background)
+        photos = np.array([foil.photo for foil in found])
+        words = share(hits, chances, photos)
+        for kind in sorted({foil.kind for foil in found}):
+            of_kind = np.array([foil.kind == kind for foil in found])
+            kinds[kind] = share(hits[of_kind], chances[of_kind], photos[of_kind])
+    places = None
+    if (
+        pixels is not None
+        and tells_places(image_encoder)
+        and (told := [r for r in range(len(rows)) if rows[r].texts])
+    ):
+        assert image_encoder is not None
+        texts = encode_text([rows[number].texts[0] for number in told])
+        hot, random = deletion(image_encoder, pixels[told], texts, seed=seed)
+        places = share(hot, random, np.array(told))
+    return Proof(METHOD, words, places, kinds)
+
+
+def _default_foils(rows: Sequence[Row], seed: int, most: int) -> list[Foil]:
+    return foils_of_rows(rows, seed=seed, most=most) + foils_by_borrowing(rows, seed=seed, most=most)
+
+
+def share(rates: Float[np.ndarray, " n"], controls: Float[np.ndarray, " n"], photos: np.ndarray) -> Share:
+    """The means and the interval of their difference, whole photos drawn anew."""
+    low, high = bootstrap_interval(rates - controls, photos)
+    return Share(float(rates.mean()), float(controls.mean()), low, high, len(rates), len(np.unique(photos)))
+
+
+def word_hits(
+    foils: Sequence[Foil],
+    photo_features: Float[np.ndarray, "N D"],
+    encode_text: EncodeText,
+    others: Float[np.ndarray, "M D"] | None,
+    *,
+    method: str = METHOD,
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """For every foil: whether the most suspicious phrase overlaps a changed word, and the chance of a random one.
+
+    Of phrases that are equally suspicious each counts in part.
+    """
+    hits, chances = np.zeros(len(foils)), np.zeros(len(foils))
+    for number, (foil, text) in enumerate(
+        zip(foils, prepare([f.text for f in foils], encode_text, method=method), strict=True)
+    ):
+        if text.probes:
+            touched = overlaps(text.probes, foil)
+            scores = phrase_scores(photo_features[foil.photo], text, others, method=method)
+            hits[number] = touched[scores == scores.max()].mean()
+            chances[number] = touched.mean()
+    return hits, chances
+
+
+def overlaps(probes: Sequence[Probe], foil: Foil) -> Float[np.ndarray, " P"]:
+    """1 for every phrase that shares a character with a changed word."""
+    return np.array(
+        [any(a < probe.phrase.end and probe.phrase.start < b for a, b in foil.spans) for probe in probes],
+        float,
+    )

@@ -1,0 +1,217 @@
+"""Tables row by row, never whole in memory: CSV, TSV, JSONL, Excel; which column is the photo, the text, the answer."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from lift.data.columns import IMAGE_NAMES, TEXT_NAMES, by_name
+from lift.data.reading import encoding_guesses
+from lift.errors import LiftError
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
+ANSWER_NAMES = (
+    "label", "labels", "answer", "answers", "match", "matches", "correct", "istrue", "true", "truth", "judgement",
+    "judgment", "verdict", "判定", "正誤", "答え", "回答", "ラベル", "一致", "結果",
+)  # fmt: skip
+YES = frozenset((
+    "yes", "y", "true", "t", "1", "1.0", "match", "ok", "correct", "right", "はい", "一致", "正しい", "正", "真",
+    "○", "〇", "◯", "合格",
+))  # fmt: skip
+NO = frozenset((
+    "no", "n", "false", "f", "0", "0.0", "mismatch", "ng", "incorrect", "wrong", "いいえ", "不一致", "誤り", "誤", "偽",
+    "×", "✕", "x", "不合格",
+))  # fmt: skip
+SAMPLE = 200
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A row that cannot be used: its number in the file (the first after the header is 1), why, and what to do."""
+
+    number: int
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: its number, and its cells by the name of their column."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns in use; answer is None where none was looked for or found."""
+
+    image: str
+    text: str
+    answer: str | None = None
+
+
+def is_table(path: Path) -> bool:
+    """Whether the file's ending is that of a table."""
+    return path.suffix.lower() in ENDINGS
+
+
+def lines_of(path: Path) -> Iterator[Line | Unread]:
+    """Rows of a table, one at a time; LiftError when the file cannot be read at all."""
+    if not path.is_file():
+        raise LiftError(f"there is no table {path}", "check the path")
+    ending = path.suffix.lower()
+    if ending in (".xlsx", ".xlsm"):
+        return _of_excel(path)
+    if ending in (".jsonl", ".ndjson"):
+        return _of_jsonl(path)
+    if ending in (".csv", ".tsv"):
+        return _of_csv(path)
+    raise LiftError(f"{path.name} is no table that can be read", f"save it as one of: {', '.join(ENDINGS)}")
+
+
+def open_table(
+    path: Path, wanted: Columns | None, *, answers: bool
+) -> tuple[Columns, Iterator[Line | Unread]]:
+    """Columns by the names given (empty: guessed) and all rows; LiftError when a column is missing."""
+    lines = lines_of(path)
+    first = list(islice(lines, SAMPLE))
+    header = list(dict.fromkeys(name for line in first if isinstance(line, Line) for name in line.cells))
+    if not header:
+        raise LiftError(f"{path} has no rows", "give a table with a header and one row for each description")
+    return _columns(path, header, wanted or Columns("", ""), answers), chain(first, lines)
+
+
+def _columns(path: Path, header: Sequence[str], wanted: Columns, answers: bool) -> Columns:
+    found = {
+        "image": wanted.image or by_name(header, IMAGE_NAMES),
+        "text": wanted.text or by_name(header, TEXT_NAMES),
+        "answer": (wanted.answer or by_name(header, ANSWER_NAMES)) if answers else None,
+    }
+    for role, name in found.items():
+        if name not in header and (name or role != "answer" or answers):
+            what = f"there is no column {name}" if name else f"no column looks like the {role} of a pair"
+            raise LiftError(
+                f"{path.name}: {what}; there are: {', '.join(map(str, header))}",
+                f"name it with --{role}-column",
+            )
+    return Columns(str(found["image"]), str(found["text"]), found["answer"])
+
+
+def answer_of(cell: Any) -> bool | None:
+    """True and False for the usual words of yes and no, English and Japanese; None for anything else."""
+    word = unicodedata.normalize("NFKC", str(cell)).strip().lower()
+    return True if word in YES else False if word in NO else None
+
+
+def text_of(cell: Any) -> str:
+    """A cell as one line of text; empty for an empty cell."""
+    return "" if cell is None else " ".join(str(cell).replace("\0", " ").split())
+
+
+def _of_csv(path: Path) -> Iterator[Line | Unread]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with path.open(encoding=_encoding(path), newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
+        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter)
+        header: list[str] = []
+        number = 0
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                number += 1
+                yield Unread(number, f"unreadable row ({error})", "check the quotes of the row")
+                continue
+            if row is None:
+                return
+            if not any(cell.strip() for cell in row):
+                continue
+            if not header:
+                header = [name.strip() or f"column {place}" for place, name in enumerate(row, 1)]
+                continue
+            number += 1
+            if len(row) > len(header):
+                yield Unread(
+                    number,
+                    f"unreadable row ({len(row)} cells for {len(header)} columns)",
+                    'put texts that hold the separator into quotes: "…"',
+                )
+            else:
+                yield Line(number, dict(zip(header, row + [""] * (len(header) - len(row)), strict=True)))
+
+
+def _of_jsonl(path: Path) -> Iterator[Line | Unread]:
+    with path.open(encoding=_encoding(path), newline="\n") as file:
+        number = 0
+        for text in file:
+            if not text.strip():
+                continue
+            number += 1
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                yield Unread(number, f"unreadable line ({error})", "correct the line")
+                continue
+            if isinstance(value, dict):
+                yield Line(number, value)
+            else:
+                yield Unread(number, "unreadable line (not an object)", "write {…} on each line")
+
+
+def _of_excel(path: Path) -> Iterator[Line | Unread]:
+    import zipfile
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise LiftError(
+            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
+        ) from error
+    try:
+        header: list[str] = []
+        number = 0
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            if all(cell is None for cell in row):
+                continue
+            if not header:
+                header = [
+                    f"column {place}" if name is None else str(name).strip()
+                    for place, name in enumerate(row, 1)
+                ]
+                continue
+            number += 1
+            yield Line(number, dict(zip(header, row, strict=False)))
+    finally:
+        book.close()
+
+
+def _encoding(path: Path) -> str:
+    """The first of the likely encodings that decodes the whole file, read piece by piece."""
+    with path.open("rb") as file:
+        guesses = encoding_guesses(file.read(_PIECE))
+        for guess in guesses:
+            decoder = codecs.getincrementaldecoder(guess)()
+            file.seek(0)
+            try:
+                while piece := file.read(_PIECE):
+                    decoder.decode(piece)
+                decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                continue
+            return guess
+    return "latin-1"

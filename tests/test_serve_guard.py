@@ -1,0 +1,205 @@
+"""Who may come in: token, cookie, host, origin, rate, size; and what every answer carries."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+from fastapi.testclient import TestClient
+
+from lift.errors import LiftError
+from lift.serve.config import ServeConfig
+from lift.serve.guard import Keys, Rates
+from lift.serve.starting import check_address, is_loopback, listen, read_token
+from serve_by_hand import as_file, client, make_index, photo_bytes, running
+
+TOKEN = "correct-horse-battery-staple"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def index(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_index(tiny_run, tmp_path_factory.mktemp("guarded"))
+
+
+@pytest.fixture(scope="module")
+def server(index: Path) -> Iterator[TestClient]:
+    with client(index, token=TOKEN) as opened:
+        yield opened
+
+
+def test_without_the_token_only_the_page_and_health_are_served(server: TestClient) -> None:
+    server.cookies.clear()
+    for path in (
+        "/api/about",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+        "/api/photo/picture?key=red/circle.png",
+        "/api/x",
+    ):
+        refused = server.get(path)
+        assert refused.status_code == 401 and refused.headers["www-authenticate"] == "Bearer", path
+        assert set(refused.json()) == {"error", "remedy", "request"}
+        assert server.get(path, headers=BEARER).status_code != 401
+    for path in ("/", "/health/live", "/health/ready", "/api/session"):
+        assert server.get(path).status_code == 200, path
+    for wrong in ("Bearer", "Bearer x", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN, "Bearer \xff"):
+        assert server.get("/api/about", headers={"Authorization": wrong.encode("latin-1")}).status_code == 401
+
+
+def test_a_browser_logs_in_with_a_cookie_that_no_script_reads(server: TestClient) -> None:
+    server.cookies.clear()
+    assert server.post("/api/login", json={"token": "wrong"}).status_code == 401
+    answer = server.post("/api/login", json={"token": TOKEN})
+    cookie = answer.headers["set-cookie"]
+    assert answer.json() == {"token_needed": True, "logged_in": True}
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie and TOKEN not in cookie
+    assert server.get("/api/about").status_code == 200
+    assert server.get("/api/session").json()["logged_in"] is True
+    server.post("/api/logout")
+    assert server.get("/api/about").status_code == 401
+    server.cookies.clear()
+
+
+def test_cookies_run_out_and_cannot_be_made_up() -> None:
+    keys, other = Keys(TOKEN), Keys(TOKEN + "!")
+    assert keys.is_cookie(keys.cookie()) and not other.is_cookie(keys.cookie())
+    assert not keys.is_cookie(keys.cookie(now=time.time() - 13 * 3600))
+    later = f"{int(time.time()) + 10**6}.{keys.cookie().partition('.')[2]}"
+    for made_up in (later, "", ".", "9" * 40 + ".x", "１２.x", "x.y", "\udcff.\udcff"):
+        assert not keys.is_cookie(made_up)
+
+
+def test_wrong_tokens_are_slowed_down(index: Path) -> None:
+    with client(index, token=TOKEN) as server:
+        statuses = [server.post("/api/login", json={"token": f"guess {n}"}).status_code for n in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+
+
+def test_other_names_and_other_pages_are_refused(server: TestClient) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil", "", "[::2]:80"):
+        assert server.get("/health/live", headers={"Host": host}).status_code == 403, host
+    for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]:8000"):
+        assert server.get("/health/live", headers={"Host": host}).status_code == 200, host
+    for origin in (
+        "https://evil.example",
+        "null",
+        "file://",
+        "http://127.0.0.1.evil.example",
+        "http://[",
+        "garbage",
+    ):
+        refused = server.post("/api/search", json={"text": "a"}, headers={**BEARER, "Origin": origin})
+        assert refused.status_code == 403, origin
+    own = {**BEARER, "Origin": "http://127.0.0.1"}
+    assert server.post("/api/search", json={"text": "a"}, headers=own).status_code == 200
+    cross = {**BEARER, "Sec-Fetch-Site": "cross-site"}
+    assert server.post("/api/search", json={"text": "a"}, headers=cross).status_code == 403
+
+
+def test_every_answer_carries_the_security_headers(server: TestClient) -> None:
+    for answer in (server.get("/"), server.get("/api/about"), server.get("/nothing", headers=BEARER)):
+        policy = answer.headers["content-security-policy"]
+        assert (
+            "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        )
+        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["x-request-id"]
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_rates_give_back_over_time() -> None:
+    rates = Rates(rate=2, burst=3)
+    assert [rates.wait("a", now=10) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rates.wait("b", now=10) == 0 and rates.wait("a", now=10.5) == 0
+    assert rates.wait("a", now=10.5) == 0.5
+    few = Rates(rate=1, burst=1, clients=2)
+    for client_ in "abc":
+        few.wait(client_, now=1)
+    assert few.wait("a", now=1) == 0  # forgotten: memory is bounded, at a client's gain
+    assert Rates(rate=0, burst=0).wait("a") == 0
+
+
+def test_a_client_that_asks_too_often_is_told_when_to_come_again(index: Path) -> None:
+    with client(index, rate=1) as server:
+        answers = [server.get("/api/session") for _ in range(6)]
+        assert [a.status_code for a in answers] == [200] * 4 + [429] * 2
+        assert int(answers[-1].headers["retry-after"]) >= 1 and server.get("/health/live").status_code == 200
+
+
+def test_bodies_over_the_limit_are_refused_before_they_are_read(server: TestClient) -> None:
+    long = server.post(
+        "/api/search", content=b"x" * 1_000_001, headers={**BEARER, "Content-Type": "application/json"}
+    )
+    assert long.status_code == 413
+    pieces = (b"x" * 100_000 for _ in range(20))  # chunked: no length is told
+    streamed = server.post(
+        "/api/search", content=pieces, headers={**BEARER, "Content-Type": "application/json"}
+    )
+    assert streamed.status_code == 413 and streamed.json()["remedy"]
+
+
+def test_who_cannot_be_reached_safely_does_not_start(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
+        assert not is_loopback(host)
+        with pytest.raises(LiftError, match="without a token") as error:
+            check_address(ServeConfig(index=tmp_path, host=host), None)
+        assert "--token-file" in error.value.remedy
+        check_address(ServeConfig(index=tmp_path, host=host), TOKEN)
+    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
+        check_address(ServeConfig(index=tmp_path, host=host), None)
+    with pytest.raises(LiftError, match="behind a proxy"):
+        check_address(ServeConfig(index=tmp_path, allow_host=("photos.example",)), None)
+    with pytest.raises(LiftError, match="behind a proxy"):
+        check_address(ServeConfig(index=tmp_path, behind_proxy=True), None)
+    for content in (
+        b"short",
+        b"",
+        b"with space in the middle",
+        "日本語の秘密の言葉です、とても長い".encode(),
+        b"\xff" * 20,
+    ):
+        (tmp_path / "token").write_bytes(content)
+        with pytest.raises(LiftError) as error:
+            read_token(tmp_path / "token")
+        assert "secrets.token_urlsafe" in error.value.remedy
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    assert read_token(tmp_path / "token") == TOKEN and read_token(None) is None
+    with pytest.raises(LiftError):
+        read_token(tmp_path / "nothing")
+
+
+def test_an_address_that_is_taken_is_told() -> None:
+    taken = listen("127.0.0.1", 0)
+    with pytest.raises(LiftError, match="cannot listen"):
+        listen("127.0.0.1", taken.getsockname()[1])
+    taken.close()
+    for host, port in (("no.such.host.invalid", 80), ("127.0.0.1", 70_000), ("127.0.0.1", -1)):
+        with pytest.raises(LiftError):
+            listen(host, port)
+
+
+def test_a_server_of_its_own_logs_without_texts_and_stops_when_told(index: Path) -> None:
+    import httpx
+
+    with running(index) as (process, address):
+        text = "a very private wish"
+        assert httpx.post(f"{address}/api/search", json={"text": text}).status_code == 200
+        httpx.post(f"{address}/api/photos", files=[("photos", as_file(photo_bytes(1), "private-name.png"))])
+        httpx.get(f"{address}/api/photo", params={"key": "private-name.png"})
+        assert httpx.get(f"{address}/api/about", headers={"Host": "evil.example"}).status_code == 403
+        process.terminate()
+        assert process.wait(20) == 0
+        log = process.stderr.read() if process.stderr else ""
+    lines = [json.loads(line) for line in log.splitlines()]
+    asked = [line for line in lines if line["message"] == "request"]
+    assert [line["route"] for line in asked] == ["/api/search", "/api/photos", "/api/photo", "other"]
+    assert [line["status"] for line in asked] == [200, 200, 200, 403] and all(
+        line["ms"] > 0 for line in asked
+    )
+    assert "private" not in log

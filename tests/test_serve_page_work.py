@@ -1,0 +1,222 @@
+"""The work done on the web page in a real browser: search, verdicts, the queue, photos added, tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from PIL import Image
+
+from pages_by_hand import EVIL, Visit, compare, counts, drawn_png, searched, serious, tab, until
+
+pytest.importorskip("fastapi")
+pytest.importorskip("playwright")
+
+ABOUT_VERDICTS = {
+    "calibrated": True,
+    "shows": {"words": True, "places": True},
+    "promises": {"words": {"en": ["At most 5 in 100."], "ja": ["100件に5件まで。"]}},
+}
+
+
+def test_more_pages_filters_and_without(visit: Any) -> None:
+    one = visit()
+    page = searched(one.open(), "a red circle")
+    page.fill("#search-without", "a square、a triangle, a star")
+    page.click("#filters summary")
+    page.fill("[data-bound=least]", "6")
+    with page.expect_request("**/api/search") as sent:
+        page.click("#search .main")
+    asked = json.loads(sent.value.post_data)
+    assert asked["without"] == ["a square", "a triangle", "a star"] and asked["where"] == {"size": {">=": 6}}
+    counts(page, "#search .grid li", 6)
+    answer = json.loads(urlopen(f"{one.address}/api/photos?offset=0&top=2").read())
+    one.answer("/api/search", {**answer, "fits": "mismatch", "more": True, "seconds": 0})
+    page.click("#search .main")
+    page.wait_for_selector("text=Nothing here fits well")
+    page.click("#search .more")
+    counts(page, "#search .grid li", 4)
+
+
+def test_photos_come_by_file_by_pasting_and_from_the_collection(visit: Any) -> None:
+    page = visit().open("search")
+    page.click("#search .photo-field >> text=Pick from the collection")
+    page.wait_for_selector("dialog li")
+    page.fill("#pick-text", "a blue square")
+    page.keyboard.press("Enter")
+    counts(page, "dialog li", 12)
+    page.click("dialog li button >> nth=0")
+    page.wait_for_selector("#search .preview img")
+    page.click("#search .main")
+    page.wait_for_selector("#search .grid li")
+    page.evaluate(
+        """async ([bytes]) => {
+          const drop = new DataTransfer();
+          drop.items.add(new File([new Uint8Array(bytes)], "pasted.png", {type: "image/png"}));
+          document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: drop, bubbles: true}));
+        }""",
+        [list(drawn_png("green"))],
+    )
+    assert page.inner_text("#search .chosen") == "pasted.png"
+    page.click("#search .main")
+    page.wait_for_selector("#search .grid li")
+    page.set_input_files(
+        "#search input[type=file]", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
+    )
+    assert (
+        "“a.pdf” is no photo" in page.inner_text("#problem")
+        and page.inner_text("#search .chosen") == "pasted.png"
+    )
+
+
+def test_a_model_that_makes_no_verdicts_says_so_and_compares(visit: Any) -> None:
+    page = searched(visit().open(), "a red circle")
+    page.click("#search .steps >> nth=0 >> button >> nth=1")
+    assert "can only be compared" in page.inner_text("#check .compare")
+    page.fill(".sentence-row input >> nth=0", "a red circle")
+    page.click("#check .main")
+    assert "at least two" in page.inner_text("#problem")
+    compare(page)
+    assert page.inner_text("#problem") == ""
+    assert page.locator(".verdict .decision").all_inner_texts() == ["1\nFits best", "2\nPlace 2"]
+    shown = page.inner_text("#check .results")
+    assert "all of them may be wrong" in shown and "Matches" not in shown and "%" not in shown
+    page.click(".verdict >> nth=0 >> text=It matches")
+    page.wait_for_selector("text=Your answer was kept")
+
+
+def verdict(
+    sentence: str, decision: str, probability: float, suspicious: list[dict] | None = None
+) -> dict[str, Any]:
+    return {
+        "sentence": sentence, "decision": decision, "probability": probability, "cosine": 0.1, "group": "short",
+        "suspicious": suspicious or [], "place": True, "question": None, "beaten": None, "background": None,
+    }  # fmt: skip
+
+
+def with_verdicts(one: Visit, page_server: str) -> None:
+    """The server as it is with a calibration."""
+    about = json.loads(urlopen(f"{page_server}/api/about").read())
+    one.answer("/api/about", {**about, **ABOUT_VERDICTS})
+    sentence = "👩‍🍳𠮷 a green circle on a red mat"
+    start = list(sentence).index("g")  # positions count code points, not UTF-16 units
+    parts = [
+        {"start": start, "end": start + 5, "text": "green", "score": 0.9},
+        {"start": start + 2, "end": start + 9, "text": "overlaps", "score": 0.8},
+    ]
+    verdicts = [
+        verdict("a red circle", "match", 0.97),
+        verdict(sentence, "mismatch", 0.004, parts),
+        verdict("a circle", "ask", 0.5),
+    ]
+    one.answer("/api/verify/photo", {"verdicts": verdicts, "best": 0, "calibrated": True})
+    heat = io.BytesIO()
+    Image.new("RGBA", (8, 8), (255, 90, 0, 128)).save(heat, "PNG")
+    one.context.route(
+        "**/api/heatmap/photo", lambda route: route.fulfill(body=heat.getvalue(), content_type="image/png")
+    )
+
+
+def test_a_verdict_is_words_and_colour_and_sign_with_marked_words_and_a_map(
+    visit: Any, page_server: str
+) -> None:
+    one = visit(color_scheme="dark")
+    with_verdicts(one, page_server)
+    page = one.open("check")
+    page.set_input_files(
+        "#check input[type=file]", {"name": "a.png", "mimeType": "image/png", "buffer": drawn_png()}
+    )
+    page.fill(".sentence-row input", "a red circle")
+    page.click("#check .main")
+    page.wait_for_selector(".verdict")
+    lines = page.locator(".verdict .decision").all_inner_texts()
+    assert lines == ["✓\nMatches", "✗\nDoes not match", "?\nA person should look at this"]
+    signs = page.locator(".verdict .sign")
+    colours = [
+        signs.nth(place).evaluate("one => getComputedStyle(one).backgroundColor") for place in range(3)
+    ]
+    assert len(set(colours)) == 3
+    assert page.locator("mark").all_text_contents() == ["looks wrong:green"]
+    assert (
+        page.locator(".verdict .sentence").nth(1).text_content()
+        == "👩‍🍳𠮷 a looks wrong:green circle on a red mat"
+    )
+    shown = page.inner_text("#check .results")
+    assert "97 %" in shown and "< 1 %" in shown
+    page.click("#check .promise summary")
+    assert page.inner_text("#check .promise p") == "At most 5 in 100."
+    page.check(".map >> nth=1")
+    page.wait_for_selector(".shown .over")
+    box, over = (page.locator(f".shown img >> nth={place}").bounding_box() for place in (0, 1))
+    assert box == over
+    assert serious(page) == []
+    page.check(".map >> nth=0")
+    assert page.is_checked(".map >> nth=1") is False and page.locator(".shown .over").count() == 1
+    page.uncheck(".map >> nth=0")
+    assert page.locator(".shown .over").count() == 0
+
+
+def test_the_queue_by_keys_with_a_way_back(visit: Any, page_server: str) -> None:
+    page = visit().open("ask")
+    page.wait_for_selector("#ask .question:not([hidden])")
+    page.focus("#ask .yes")
+
+    def shows(colour: str, left: str) -> None:
+        until(page, "document.querySelector('#ask .sentence').textContent.split(' ')[1]", colour)
+        until(page, "document.querySelector('#ask .left').textContent", left)
+
+    def kept() -> dict[str, int]:
+        return json.loads(urlopen(f"{page_server}/api/feedback").read())
+
+    before = kept()
+    shows("red", "3 cases left")
+    assert page.inner_text("#waiting") == "3" and page.inner_text("#ask .sentence") == f"a red thing {EVIL}"
+    page.keyboard.press("y")
+    shows("green", "2 cases left")
+    assert page.inner_text("#said").startswith("Kept: matches. Next: a green thing")
+    page.keyboard.press("ArrowDown")
+    shows("blue", "2 cases left")
+    page.keyboard.press("ArrowLeft")
+    shows("green", "1 case left")
+    assert kept() == {"yes": before["yes"] + 1, "no": before["no"] + 1}
+    page.keyboard.press("u")
+    shows("blue", "2 cases left")
+    page.click("#ask .undo")
+    shows("red", "3 cases left")
+    assert kept() == before
+    for _ in range(3):
+        page.keyboard.press("n")
+        page.wait_for_timeout(150)
+    page.wait_for_selector("#ask .empty:not([hidden])")
+    assert page.is_hidden("#waiting") and kept()["no"] == before["no"] + 3
+    page.focus("#language")
+    page.keyboard.press("u")  # typed into a control of the page: no key of the queue
+    assert kept()["no"] == before["no"] + 3
+
+
+def test_photos_are_added_with_progress_found_and_deleted(visit: Any) -> None:
+    page = visit().open("add")
+    assert "up to 25 MB and 40 megapixels" in page.inner_text("#add-limit").replace("\u00a0", " ")
+    files = [
+        {"name": f"{EVIL}new.png", "mimeType": "image/png", "buffer": drawn_png("yellow", "square", 3)},
+        {"name": "notes.txt", "mimeType": "image/png", "buffer": b"no photo"},
+    ]
+    page.fill("#add-caption", "something new")
+    page.set_input_files("#add-files", files)
+    page.wait_for_selector("text=Finished: 1 added, 1 set aside")
+    rows = page.locator(".files li")
+    assert "Added" in rows.filter(has_text="new.png").inner_text()
+    aside = rows.filter(has_text="notes.txt").inner_text()
+    assert "Set aside" in aside and len(aside.split("\n")) >= 3  # why, in the server's words
+    until(page, "document.getElementById('photos').textContent", "13 photos")
+    tab(page, "search")
+    searched(page, "something new")
+    page.locator("#search .grid li", has_text="new.png").locator(".thumb").click()
+    assert "something new" in page.inner_text("dialog .known")
+    page.click("text=Delete from the collection")
+    assert page.inner_text(":focus") == "No, keep it"
+    page.click("text=Yes, delete")
+    counts(page, "#search .grid li", 12)
