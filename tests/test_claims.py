@@ -44,7 +44,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ClaimsCon
         train_arm(made, isolate)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(running, "train_arm", stopped)
+        patch.setattr(training, "train_arm", stopped)
         claims(config)
     assert [run.name for run in (out / "sets" / "scenes" / "runs").iterdir()] == ["lift-0"]
     assert not (out / "claims.json").exists()
