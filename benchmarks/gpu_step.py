@@ -286,7 +286,15 @@ def main(asked: BenchmarkConfig) -> None:
 
 def brief(row: dict[str, Any]) -> str:
     """A row in one line."""
-    names = ("tokens", "batch", "compile", "seconds", "samples_per_second", "utilisation_percent", "peak_memory")
+    names = (
+        "tokens",
+        "batch",
+        "compile",
+        "seconds",
+        "samples_per_second",
+        "utilisation_percent",
+        "peak_memory",
+    )
     return json.dumps({name: row.get(name) for name in (*names, "joules_per_sample", "first_step_seconds")})
 
 

@@ -127,7 +127,10 @@ def _cost(claim: Claim, arms: Arms, isolated: bool, alone: bool) -> dict[str, An
     if claim.measure == "memory" and not isolated:
         return {"verdict": NOT_TESTED, "reason": "the arms were trained in one process, which adds them up"}
     if claim.measure.startswith("seconds") and not alone:
-        return {"verdict": NOT_TESTED, "reason": "the arms were trained side by side: their clocks tell nothing"}
+        return {
+            "verdict": NOT_TESTED,
+            "reason": "the arms were trained side by side: their clocks tell nothing",
+        }
     manifests = ([run.manifest for run in arms[arm]] for arm in (claim.subject, claim.reference))
     found = ratios(claim.measure, *manifests)
     verdict, reason = judge_cost(found, tolerance)
