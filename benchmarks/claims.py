@@ -56,6 +56,10 @@ class BenchmarkConfig:
     """Pictures to draw for scenes."""
     size: int = 64
     """Pixels."""
+    device: str = "cpu"
+    """Where to train."""
+    at_once: int = 1
+    """Trainings at a time; with more than one no time is judged."""
     trial: bool = False
     """Keep the result out of benchmarks/results."""
 
@@ -80,6 +84,8 @@ def main(config: BenchmarkConfig) -> None:
             images=config.images,
             size=config.size,
             flip=config.set == "grocery",
+            device=config.device,
+            at_once=config.at_once,
         )
     )
     if not config.trial:
@@ -158,8 +164,10 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 
 
 def write_lines(file: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write a JSONL file."""
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    """Write a JSONL file; one that says the same stays, with its time, by which `lift ingest` knows it again."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if not file.is_file() or file.read_text("utf-8") != text:
+        file.write_text(text, "utf-8")
     return file
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation_section import ablation_section
+from gpu_sections import gpu_section, transfer_section
 from text_sections import (
     embed_section,
     exam_section,
@@ -263,6 +264,8 @@ def scenes_section(made: dict[str, Any]) -> list[str]:
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "step_cost": step_section,
+    "gpu": gpu_section,
+    "transfer": transfer_section,
     "training_speed": speed_section,
     "loader_speed": loader_section,
     "frozen_features": frozen_section,

@@ -42,7 +42,8 @@ and number of steps.
 `sets/<name>/runs`, so that `lift compare`, `index` and the rest work on it. Stopped at any moment, the same command goes
 on; more `--seeds` can be added later. `--budget` are minutes of training for all arms and seeds of one DATASET together, estimated
 from a few steps on this machine; CLIP takes longer than estimated where texts are long, and embedding and measuring come on
-top. `--epochs` says it exactly.
+top. `--epochs` says it exactly. `--at-once 3` trains three at a time, sooner done on a GPU or many cores; their clocks then tell
+nothing, and the two claims on time are not tested.
 
 ## What is tested
 
@@ -54,8 +55,8 @@ RULES = f"""
 - **Changed sentences** (3a to 3c, 6c): the true sentence preferred to one that was changed, on the DATASET's own pairs, those of
   `--sentences`, and [pairs made by rule from its captions](evaluation.md#pairs-from-your-own-captions). **Sentences** (3d): a
   true one scores above a false one (AUROC), on a file of `{{image, sentence, label}}` given with `--sentences`.
-- **Cost**: FLOPs as counted, seconds by the clock, peak memory of the whole process, each arm in a process of its own; LIFT / CLIP
-  for each seed. The text pass is counted wholly onto one training. Time on a busy machine is no measurement: look at the seeds.
+- **Cost**: FLOPs as counted, seconds by the clock, peak memory of the whole process (on a GPU of its tensors there), each arm in a
+  process of its own; LIFT / CLIP for each seed. The text pass is counted wholly onto one training. Time on a busy machine is no measurement: look at the seeds.
 
 ## How it is judged
 
@@ -68,6 +69,8 @@ RULES = f"""
 - **Beyond chance**: both arms answer the same questions; whole photos are drawn anew {SAMPLES:,} times, all seeds together (paired
   bootstrap); the two-sided p is corrected for all claims with a p on the same data (Holm), and must be at most {ALPHA:g}. The intervals
   shown are not corrected: one may leave out zero and the claim still be undecided.
+- **What a model gets without seeing stands beside its score**: a test of which a blind choice gets most says little about seeing,
+  whatever the verdict. LIFT with the cosine loss, for one, takes to the language of changed sentences.
 - **Every seed must agree**, and **the better arm must be shown to beat its control** (guessing, the most frequent class, or choosing
   without the right photo), whichever way the verdict goes: two blind models are on par as well.
 - Fewer than {FEWEST} items are not judged. What cannot be tested is listed as **not tested**, with the reason.

@@ -6,8 +6,10 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lift.claims import ClaimsConfig, claims, judging, markdown, running
+from lift.claims import ClaimsConfig, claims, judging, markdown, training
 from lift.claims.child import end_with_parent
 from lift.claims.claim import ARMS, CLAIMS
 from lift.claims.judging import ArmRun, verdicts
@@ -44,7 +46,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ClaimsCon
         train_arm(made, isolate)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(running, "train_arm", stopped)
+        patch.setattr(training, "train_arm", stopped)
         claims(config)
     assert [run.name for run in (out / "sets" / "scenes" / "runs").iterdir()] == ["lift-0"]
     assert not (out / "claims.json").exists()
@@ -129,6 +131,36 @@ def test_markdown_shows_what_the_json_holds(tested: tuple[ClaimsConfig, dict[str
     spoilt["sets"][0]["claims"][0] |= {"verdict": "refuted", "reason": "worse | <b>much</b>"}
     assert "✗ refuted" in markdown(spoilt) and r"worse \| <b>" in markdown(spoilt)
     assert "&lt;b&gt;much" in render(spoilt)
+
+
+def test_side_by_side_no_time_is_judged(
+    tested: tuple[ClaimsConfig, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, content = tested
+    dataset = config.out / "sets" / "scenes" / "dataset"
+    two = replace(config, datasets=(dataset,), out=tmp_path / "two", isolate=True, at_once=2, seeds=(0,))
+    begun: list[str] = []
+    meet = threading.Barrier(2, timeout=60)  # passed only when two trainings are under way together
+
+    def copied(made: TrainConfig, isolate: bool) -> None:
+        if made.out.exists():
+            return
+        begun.append(made.out.name)
+        if made.out.name != "lift-cosine-0":
+            meet.wait()
+        shutil.copytree(config.out / "sets" / "scenes" / "runs" / made.out.name, made.out)
+
+    monkeypatch.setattr(training, "train_arm", copied)
+    (one,) = claims(two)["sets"]
+    rows = {row["number"]: row for row in one["claims"]}
+    assert set(begun) == {"lift-0", "clip-0", "lift-cosine-0"} and one["side_by_side"]
+    assert all("side by side" in rows[number]["reason"] for number in ("4c", "4d"))
+    assert rows["4a"]["verdict"] == "confirmed" and rows["4e"]["verdict"] != "not tested"
+    # What has been trained side by side stays so when it is only looked at again.
+    assert claims(replace(two, at_once=1))["sets"][0]["side_by_side"]
+    assert not content["sets"][0]["side_by_side"]
+    with pytest.raises(LiftError, match="--at-once is 2 with --no-isolate"):
+        replace(two, isolate=False).check()
 
 
 def test_the_same_again_trains_nothing(

@@ -174,6 +174,8 @@ def test_verification_of_given_sentences(run: Path, tmp_path: Path) -> None:
     assert result["n"] == {"images": 2, "true": 2, "false": 4}
     assert result["metrics"]["control/chance/average_precision"]["value"] == pytest.approx(100 / 3, abs=1e-3)
     assert result["metrics"]["auroc_within_photo"]["n"] == 2
+    for control in ("text_only", "shuffled_words", "wrong_photo"):
+        assert 0 <= result["metrics"][f"control/{control}/auroc_within_photo"]["value"] <= 100
     arrays = np.load(run / "results" / result["per_item"])
     assert arrays["auroc"].mean() == pytest.approx(result["metrics"]["auroc"]["value"], abs=1e-3)
     assert "average_precision" not in arrays and "control__chance__auroc" not in arrays

@@ -8,7 +8,9 @@ import scipy.stats
 
 from benches_by_hand import NAMES, Painted, measure_folder, paint, values, write_lines
 from lift.errors import LiftError
+from lift.evaluation.benchmarks.measuring_truth import with_other_photos
 from lift.evaluation.benchmarks.scoring import weighted_kendall
+from lift.evaluation.benchmarks.sheets import Claim, ClaimSheet
 
 
 @pytest.mark.parametrize("variant", ["b", "c"])
@@ -104,6 +106,16 @@ def test_nlvr_drawings(tmp_path: Path) -> None:
     write_lines(tmp_path / "examples.jsonl", [{**lines[0], "label": "maybe"}])
     with pytest.raises(LiftError, match="label 'maybe'"):
         measure_folder("nlvr", tmp_path, model)
+
+
+def test_true_sentences_with_photos_of_another_sentence() -> None:
+    claims = [Claim((n,), f"sentence {group}", n % 2 == 0, group) for n, group in enumerate("aabbb")]
+    groups = np.array([0, 0, 1, 1, 1])
+    drawn = with_other_photos(ClaimSheet([], claims), groups, seed=3)
+    assert [item.sentence for item in drawn.items] == [item.sentence for item in claims]
+    assert all(item.photos[0] in (2, 3, 4) for item in drawn.items[:2])
+    assert all(item.photos[0] in (0, 1) for item in drawn.items[2:])
+    assert drawn.items == with_other_photos(ClaimSheet([], claims), groups, seed=3).items
 
 
 def flickr8k(root: Path) -> Painted:

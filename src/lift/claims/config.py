@@ -58,6 +58,8 @@ class ClaimsConfig:
     """Mirror photos at random; leave it off where texts speak of left and right."""
     isolate: bool = True
     """Train each arm in a process of its own, so that its memory and time are its own."""
+    at_once: int = 1
+    """Trainings at a time; more than one finish sooner on a GPU or many cores, and then no time is judged."""
     device: str = "cpu"
     """Where to train and encode: cpu, cuda, cuda:1, mps."""
     overwrite: bool = False
@@ -78,6 +80,11 @@ class ClaimsConfig:
         minutes = DEFAULT_MINUTES if self.budget is None else self.budget
         if not 0 < minutes < 100_000 or (self.epochs is not None and self.epochs < 1):
             raise LiftError("--budget and --epochs must be more than 0", "give minutes, or passes")
+        if self.at_once < 1 or (self.at_once > 1 and not self.isolate):
+            raise LiftError(
+                f"--at-once is {self.at_once}" + (" with --no-isolate" if self.at_once > 1 else ""),
+                "give 1 or more, and let each arm train in a process of its own (--isolate)",
+            )
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             raise LiftError(
                 "--seeds must be different numbers of 0 or more", "give for instance --seeds 0 1 2"

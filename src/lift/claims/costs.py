@@ -32,7 +32,7 @@ COSTS: Final[dict[str, tuple[Cost, float, str]]] = {
     "seconds": (_training("seconds"), 0.05, "seconds by the clock"),
     "seconds_with_texts": (
         _with_texts("seconds", "seconds"), 0.05, "seconds by the clock, text pass included"),
-    "memory": (_training("peak_memory_bytes"), 0.01, "peak memory of the whole process"),
+    "memory": (_training("peak_memory_bytes"), 0.01, "peak memory (of the process; on a GPU of its tensors)"),
 }  # fmt: skip
 
 

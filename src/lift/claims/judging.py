@@ -36,10 +36,13 @@ class Tested(NamedTuple):
     facts: dict[str, Any]
 
 
-def verdicts(arms: Arms, *, margin: float, recall: int, isolated: bool) -> list[dict[str, Any]]:
+def verdicts(
+    arms: Arms, *, margin: float, recall: int, isolated: bool, alone: bool = True
+) -> list[dict[str, Any]]:
     """One entry per claim of CLAIMS: arms, test, numbers, verdict and reason.
 
-    Claims with a p-value are corrected together (Holm). Without `isolated` runs memory is not judged.
+    Claims with a p-value are corrected together (Holm). Without `isolated` runs memory is not judged,
+    and time only where each ran `alone`.
     """
     tested = {
         claim.number: found
@@ -60,7 +63,7 @@ def verdicts(arms: Arms, *, margin: float, recall: int, isolated: bool) -> list[
         if claim.test == "none":
             row |= {"verdict": NOT_TESTED, "reason": claim.note}
         elif claim.measure in COSTS:
-            row |= _cost(claim, arms, isolated)
+            row |= _cost(claim, arms, isolated, alone)
         elif claim.number not in tested:
             row |= {"verdict": NOT_TESTED, "reason": _missing(claim, arms, recall)}
         else:
@@ -119,10 +122,15 @@ def _test(claim: Claim, arms: Arms, *, margin: float, recall: int) -> Tested | N
     return Tested(lean, against, per_seed, facts)
 
 
-def _cost(claim: Claim, arms: Arms, isolated: bool) -> dict[str, Any]:
+def _cost(claim: Claim, arms: Arms, isolated: bool, alone: bool) -> dict[str, Any]:
     _, tolerance, words = COSTS[claim.measure]
     if claim.measure == "memory" and not isolated:
         return {"verdict": NOT_TESTED, "reason": "the arms were trained in one process, which adds them up"}
+    if claim.measure.startswith("seconds") and not alone:
+        return {
+            "verdict": NOT_TESTED,
+            "reason": "the arms were trained side by side: their clocks tell nothing",
+        }
     manifests = ([run.manifest for run in arms[arm]] for arm in (claim.subject, claim.reference))
     found = ratios(claim.measure, *manifests)
     verdict, reason = judge_cost(found, tolerance)

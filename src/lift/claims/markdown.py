@@ -47,6 +47,14 @@ def numbers(claim: dict[str, Any], names: dict[str, str]) -> str:
     return ""
 
 
+def control_of(claim: dict[str, Any], names: dict[str, str]) -> str:
+    """What both arms get without seeing, behind their numbers; empty where there is no such control."""
+    if "controls" not in claim:
+        return ""
+    found = ", ".join(f"{names[arm]} {value:.1f}" for arm, value in claim["controls"].items())
+    return f" ({claim['control_words']}: {found})"
+
+
 def seeds_of(claim: dict[str, Any]) -> str:
     """What each seed gave by itself."""
     if "difference" in claim:
@@ -55,12 +63,16 @@ def seeds_of(claim: dict[str, Any]) -> str:
 
 
 def scale_of(one: dict[str, Any]) -> str:
-    """At which scale a set was tested, in a sentence."""
+    """At which scale a set was tested and on what machine, in a sentence; and what somebody remarked on it."""
     seeds = len(one["seeds"])
+    where = f"trained on {one['machine']['accelerator'] or 'a CPU'}"
+    where += ", several trainings at a time" if one.get("side_by_side") else ""
+    remark = f" {one['remark']}" if "remark" in one else ""
     return (
         f"{one['photos']['train']:,} photos to learn from, {one['photos']['measured']:,} others to be measured on; "
         f"{one['epochs']} passes, {one['samples']:,} photo–text pairs for each arm and seed; {one['image_encoder']} at "
-        f"{one['image_size']} px; frozen text encoder {one['text_encoder']}; {seeds} seed{'s' if seeds > 1 else ''}."
+        f"{one['image_size']} px; frozen text encoder {one['text_encoder']}; {seeds} seed{'s' if seeds > 1 else ''}; "
+        f"{where}.{remark}"
     )
 
 
@@ -91,7 +103,7 @@ def table(one: dict[str, Any], content: dict[str, Any]) -> list[str]:
         test = test_words(claim, content["rules"]["margin"])
         cells = [
             claim["number"], claim["claim"], test, f"**{claim['verdict']}**", claim["reason"],
-            numbers(claim, content["arms"]), seeds_of(claim), p, count,
+            numbers(claim, content["arms"]) + control_of(claim, content["arms"]), seeds_of(claim), p, count,
         ]  # fmt: skip
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return lines

@@ -21,7 +21,7 @@ from lift.claims.markdown import markdown
 from lift.claims.measures import Result
 from lift.claims.page import render
 from lift.claims.rules import ALPHA, CONFIRMED, NOT_TESTED, REFUTED, UNDECIDED
-from lift.claims.training import Schedule, arm_config, command, schedule_of, train_arm
+from lift.claims.training import Schedule, arm_config, command, schedule_of, side_by_side, train_arms
 from lift.console import note, say, show_table
 from lift.data import Dataset
 from lift.embedding import EmbedConfig, embed
@@ -113,9 +113,7 @@ def tested_set(config: ClaimsConfig, folder: Path) -> dict[str, Any]:
         for seed in config.seeds
         for arm in ARMS
     }
-    for number, ((arm, seed), made) in enumerate(plans.items(), 1):
-        say(f"\n[{number}/{len(plans)}] {dataset.name}: {ARMS[arm][2]}, seed {seed}, {made.epochs} epochs")
-        train_arm(made, config.isolate)
+    train_arms(config, dataset.name, list(plans.values()))
     vectors: dict[str, np.ndarray] = {}  # of the frozen encoder, for all its arms and seeds
     arms = {
         arm: [measured(config, site, dataset, arm, seed, vectors) for seed in config.seeds] for arm in ARMS
@@ -135,7 +133,14 @@ def tested_set(config: ClaimsConfig, folder: Path) -> dict[str, Any]:
         "text_encoder": first["fingerprint"]["name"],
         "machine": first["machine"],
         "versions": first["versions"],
-        "claims": verdicts(arms, margin=config.margin, recall=config.recall, isolated=config.isolate),
+        "side_by_side": side_by_side(config),
+        "claims": verdicts(
+            arms,
+            margin=config.margin,
+            recall=config.recall,
+            isolated=config.isolate,
+            alone=not side_by_side(config),
+        ),
         "cost": {arm: [run.manifest["cost"] for run in runs] for arm, runs in arms.items()},
         "commands": {arm: command(plans[arm, config.seeds[0]]) for arm in ARMS},
     }

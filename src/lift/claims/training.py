@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 from lift.artefact import write_json
 from lift.claims.claim import ARMS
 from lift.claims.config import ClaimsConfig
-from lift.console import note
+from lift.console import note, say
 from lift.data import Dataset
 from lift.errors import LiftError
 from lift.training import PRESETS, TrainConfig, train
@@ -77,6 +80,7 @@ def arm_config(
 ) -> TrainConfig:
     """The training of one arm with one seed; all but method and loss is equal."""
     method, loss, words = ARMS[arm]
+    cores = 1 if config.device == "cpu" else min(8, os.cpu_count() or 1)
     return TrainConfig(
         images=dataset,
         texts=store,
@@ -91,8 +95,37 @@ def arm_config(
         validations=2,
         seed=seed,
         device=config.device,
+        workers=None if config.at_once == 1 else max(0, cores // config.at_once - 1),
         name=f"{words}, seed {seed}",
     )
+
+
+def train_arms(config: ClaimsConfig, name: str, plans: Sequence[TrainConfig]) -> None:
+    """Train all RUNs that are not finished, as many at a time as `config` says; plan.json keeps whether more than one.
+
+    When one fails the others that have begun are finished first; LiftError then.
+    """
+    if config.at_once > 1 and not all((made.out / "run.json").is_file() for made in plans):
+        file = config.out / "plan.json"
+        write_json(file, json.loads(file.read_text("utf-8")) | {"side_by_side": True})
+
+    def one(numbered: tuple[int, TrainConfig]) -> None:
+        number, made = numbered
+        say(f"\n[{number}/{len(plans)}] {name}: {made.name}, {made.epochs} epochs")
+        train_arm(made, config.isolate)
+
+    if config.at_once == 1:
+        for numbered in enumerate(plans, 1):
+            one(numbered)
+    else:
+        with ThreadPoolExecutor(config.at_once) as pool:
+            list(pool.map(one, enumerate(plans, 1)))
+
+
+def side_by_side(config: ClaimsConfig) -> bool:
+    """Whether any RUN of --out was trained beside another, so that its clock tells nothing."""
+    plan: dict[str, Any] = json.loads((config.out / "plan.json").read_text("utf-8"))
+    return bool(plan.get("side_by_side"))
 
 
 def train_arm(made: TrainConfig, isolate: bool) -> None:

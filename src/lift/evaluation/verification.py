@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from lift.evaluation.controls import SHUFFLED_WORDS, bag_of_words, wrong_photos
 from lift.evaluation.reading import Statement, in_split, read_statements
 from lift.evaluation.results import Measurement, Metric
 from lift.evaluation.selective import PROTOCOL as SELECTIVE
@@ -17,7 +19,8 @@ from lift.metrics import auroc, auroc_placements, weighted_auroc, weighted_avera
 PROTOCOL = (
     "verification: chance in percent that the score (cosine) of a true sentence is above that of a false "
     "one, ties half; auroc over all photos together, auroc_within_photo among sentences of the same photo, "
-    "averaged over photos that have both; control text only: the mean photo of the split replaces the photo"
+    "averaged over photos that have both; control text only: the mean photo of the split replaces the photo; control "
+    "wrong photo: the same sentences with another photo, drawn by the seed, that does not have them"
 )
 DECIDED = (
     "accuracy: sentences called true above a threshold that gets most right on the photos of four other fifths; "
@@ -46,10 +49,21 @@ def verification(subject: Subject) -> Measurement:
         )
     texts = [statement.sentence for statement in kept]
     clusters = subject.numbers[positions]
+    number = np.array(positions)
     scored = {
-        "": subject.scores(np.array(positions), texts),
+        "": subject.scores(number, texts),
         "control/text_only/": subject.blind_scores(texts),
     }
+    if (
+        file
+    ):  # the bags of all captions would take as long to encode as they did, for a test that is easy anyway
+        source = f"{source}; {SHUFFLED_WORDS}"
+        bags = [
+            bag_of_words(text, (subject.config.seed, n)) for text, n in zip(texts, positions, strict=True)
+        ]
+        scored["control/shuffled_words/"] = subject.scores(number, bags)
+    if len(subject.rows) > 1:
+        scored["control/wrong_photo/"] = subject.scores(photos_without(subject, number, texts), texts)
     metrics = {
         f"{prefix}{name}": metric
         for prefix, scores in scored.items()
@@ -68,6 +82,14 @@ def verification(subject: Subject) -> Measurement:
         metrics=metrics | decided,
         details=details,
     )
+
+
+def photos_without(subject: Subject, own: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Positions (n,) of other photos, drawn by the seed, that have none of the sentences `texts` (n,) as captions."""
+    captions = [set(row.texts) for row in subject.rows]
+    for photo, text in zip(own, texts, strict=True):
+        captions[photo].add(text)
+    return wrong_photos(own, [(text,) for text in texts], captions, subject.config.seed)
 
 
 def decided_metrics(

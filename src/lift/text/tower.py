@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -12,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lift.fingerprint import Fingerprint
 from lift.text.encoder import count_tokens
 
+PLANLESS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 START, END, PAD = "<start>", "<end>", "<pad>"
 
 
@@ -66,6 +69,14 @@ def length_buckets(lengths: np.ndarray, most: int = BUCKETS) -> list[np.ndarray]
     return [order[a:b] for a, b in pairwise(reversed(borders))]
 
 
+def any_shape(x: Tensor) -> contextlib.AbstractContextManager[None]:
+    """On a GPU, attention that needs no plan of its own for every number and length of texts, as cuDNN's does.
+
+    On an H100 36 steps of 64 short captions took 12 s with cuDNN's, nearly all of it for plans.
+    """
+    return sdpa_kernel(PLANLESS) if x.is_cuda else contextlib.nullcontext()
+
+
 class TowerBlock(nn.Module):
     """Pre-norm causal transformer block."""
 
@@ -112,8 +123,9 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Token ids (B, T), padded with 0, to unit vectors (B, D)."""
         x = self.tokens(ids) + self.positions[: ids.shape[1]]
-        for block in self.blocks:
-            x = block(x)
+        with any_shape(x):
+            for block in self.blocks:
+                x = block(x)
         end = (ids == 2).int().argmax(-1)
         x = self.norm(x[torch.arange(len(ids), device=ids.device), end])
         return F.normalize(self.projection(x).float(), dim=-1)

@@ -143,7 +143,7 @@ class TrainConfig:
     checkpointing: bool = False
     """Compute every block once more on the way back instead of keeping what is inside it: less memory, same numbers."""
     compile: bool = False
-    """Let torch.compile make the blocks of the image encoder faster; on a CPU it needs a C++ compiler."""
+    """Let torch.compile make the blocks of the towers that learn faster; on a CPU it needs a C++ compiler."""
     name: str | None = None
     """What reports call the run (default: the folder's name)."""
     overwrite: bool = False

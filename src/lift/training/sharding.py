@@ -59,7 +59,7 @@ class Placement:
         }
         towers = [module for name, module in self.learning.items() if name != "scalars"]
         for module in towers:
-            if config.compile and isinstance(module, ImageEncoder):
+            if config.compile:
                 compile_blocks(module)
             if config.checkpointing:
                 recompute_blocks(module)

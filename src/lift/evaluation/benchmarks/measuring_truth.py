@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lift.errors import LiftError
@@ -33,6 +35,10 @@ def measure_claims(bench: Bench, sheet: ClaimSheet) -> Measurement:
         "control/text_only/": bench.blind_scores(texts),
         "control/shuffled_words/": _mean_scores(bench, sheet, bags),
     }
+    if len(names) > 1:
+        scored["control/wrong_photo/"] = _mean_scores(
+            bench, with_other_photos(sheet, groups, bench.seed), texts
+        )
     metrics: dict[str, Metric] = {}
     for prefix, scores in scored.items():
         for name, metric in verification_metrics(scores, labels, groups).items():
@@ -46,10 +52,21 @@ def measure_claims(bench: Bench, sheet: ClaimSheet) -> Measurement:
     return Measurement(
         protocol="chance in percent that a true item scores above a false one, ties half; auroc_within_sentence: among "
         "photos of the same sentence, averaged over sentences that have true and false ones; no threshold is chosen; "
-        f"control chance: random scores; {CONTROLS} (by construction 50 within a sentence)",
+        f"control chance: random scores; {CONTROLS} (by construction 50 within a sentence); control wrong photo: "
+        "the same sentences with photos of another sentence, drawn by the seed",
         n={"images": len(used), "true": int(labels.sum()), "false": int((~labels).sum())},
         metrics=metrics,
     )
+
+
+def with_other_photos(sheet: ClaimSheet, groups: np.ndarray, seed: int) -> ClaimSheet:
+    """The sheet with the photos of an item of another group, drawn by the seed, in place of each item's own."""
+    generator = np.random.default_rng((seed, len(groups)))
+    items = []
+    for item, group in zip(sheet.items, groups, strict=True):
+        others = np.flatnonzero(groups != group)
+        items.append(item._replace(photos=sheet.items[int(generator.choice(others))].photos))
+    return replace(sheet, items=items)
 
 
 def _mean_scores(bench: Bench, sheet: ClaimSheet, texts: list[str]) -> np.ndarray:
