@@ -16,7 +16,7 @@ from lift.errors import LiftError
 from lift.serve.config import ServeConfig
 from lift.serve.guard import Keys, Rates
 from lift.serve.starting import check_address, is_loopback, listen, read_token
-from serve_by_hand import as_file, client, make_index, photo_bytes, running
+from serve_by_hand import as_file, client, make_index, photo_bytes, running, written
 
 TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -195,7 +195,7 @@ def test_a_server_of_its_own_logs_without_texts_and_stops_when_told(index: Path)
         assert httpx.get(f"{address}/api/about", headers={"Host": "evil.example"}).status_code == 403
         process.terminate()
         assert process.wait(20) == 0
-        log = process.stderr.read() if process.stderr else ""
+        log = written(process)
     lines = [json.loads(line) for line in log.splitlines()]
     asked = [line for line in lines if line["message"] == "request"]
     assert [line["route"] for line in asked] == ["/api/search", "/api/photos", "/api/photo", "other"]
