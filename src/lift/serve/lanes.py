@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from lift.serve.refusing import Busy
+from lift.text import TextEncoder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,6 +47,26 @@ class Lane:
     def close(self) -> None:
         """Finish what was accepted."""
         self._pool.shutdown(wait=True)
+
+
+class _OneAtATime:
+    """A text encoder that other threads wait for: fast tokenizers of transformers keep settings while they work."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder, self._lock = encoder, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode(self, *arguments: Any, **options: Any) -> np.ndarray:
+        """As the encoder itself."""
+        with self._lock:
+            return self._encoder.encode(*arguments, **options)
+
+
+def one_at_a_time(encoder: TextEncoder) -> TextEncoder:
+    """The same encoder for several threads."""
+    return cast(TextEncoder, _OneAtATime(encoder))
 
 
 class TextLane:

@@ -20,7 +20,8 @@ from lift.serve.config import Limits, ServeConfig
 from lift.serve.counting import Counts
 from lift.serve.fields import FieldFacts
 from lift.serve.judge import Judge
-from lift.serve.lanes import Lane, TextLane
+from lift.serve.lanes import Lane, TextLane, one_at_a_time
+from lift.serve.logs import event
 from lift.serve.pictures import Pictures
 from lift.serve.refusing import Refused
 from lift.serve.state import State, sqlite_url
@@ -39,8 +40,10 @@ class Service:
         self.model = self.index.load_model(config.run)
         if config.query_encoder is not None:
             self.model.stand_in(config.query_encoder)
+        if isinstance(self.model, Model):
+            self.model.text_encoder = one_at_a_time(self.model.text_encoder)
         self.folder = config.state or config.index.with_name(config.index.name + ".server")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's photos and answers
         self.pictures = Pictures(self.folder / "pictures")
         self.judge = Judge(self.model, config.calibration)
         self.state = State(config.database or sqlite_url(self.folder / "state.db"))
@@ -65,6 +68,11 @@ class Service:
         for lane in (self.texts, self.work, self.views):
             lane.close()
         self.state.close()
+
+    def tell(self, **asked: Any) -> None:
+        """Log what was asked, where that was wished."""
+        if self.config.log_texts:
+            event("asked", **asked)
 
     # -- pictures and vectors
 
