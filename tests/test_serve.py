@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from fastapi.testclient import TestClient
 from lift.indexing import Index, NewPhoto, Query
 from lift.model import Model, load
 from lift.predict import class_features, class_scores
+from lift.serve.config import Limits
 from serve_by_hand import as_file, client, make_index, photo_bytes, request
 
 
@@ -237,3 +240,12 @@ def test_every_route_is_in_the_documentation(server: TestClient) -> None:
     words = (Path(__file__).parents[1] / "docs" / "server.md").read_text("utf-8")
     for path in server.get("/openapi.json").json()["paths"]:
         assert path.replace("{number}", "{id}") in words, path
+
+
+def test_limits_and_counters_in_the_documentation_are_those_of_the_program(server: TestClient) -> None:
+    words = (Path(__file__).parents[1] / "docs" / "server.md").read_text("utf-8")
+    for one in fields(Limits):
+        assert f"| `{one.name}` | {one.default:,} |" in words, one.name
+    told = server.get("/metrics").text
+    for name in re.findall(r"^# TYPE (lift_\w+) (?:counter|gauge|histogram)", told, re.MULTILINE):
+        assert name.endswith("_created") or f"`{name}`" in words, name
