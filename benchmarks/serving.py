@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 
 from lift.indexing import Index
-from lift.indexing.changing import Change, apply
-from lift.indexing.segments import Entry
+from lift.catalogue.changing import Change, apply
+from lift.catalogue.segments import Entry
 from lift.model import load
 from lift.training.cost import machine, versions
 
