@@ -23,7 +23,8 @@ from lift.explaining.words import METHOD, EncodeText, phrase_scores, prepare
 from lift.image import ImageEncoder
 from lift.metrics import bootstrap_interval
 
-LEAST = 30  # fewer foils or photos prove nothing
+LEAST = 30  # fewer photos prove nothing
+BATCH = 200  # foils whose vectors are held at a time
 
 
 @dataclass(frozen=True)
@@ -132,20 +133,22 @@ def word_hits(
     others: Float[np.ndarray, "M D"] | None,
     *,
     method: str = METHOD,
+    longest: int | None = None,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """For every foil: whether the most suspicious phrase overlaps a changed word, and the chance of a random one.
 
     Of phrases that are equally suspicious each counts in part.
     """
     hits, chances = np.zeros(len(foils)), np.zeros(len(foils))
-    for number, (foil, text) in enumerate(
-        zip(foils, prepare([f.text for f in foils], encode_text, method=method), strict=True)
-    ):
-        if text.probes:
-            touched = overlaps(text.probes, foil)
-            scores = phrase_scores(photo_features[foil.photo], text, others, method=method)
-            hits[number] = touched[scores == scores.max()].mean()
-            chances[number] = touched.mean()
+    for start in range(0, len(foils), BATCH):
+        part = foils[start : start + BATCH]
+        texts = prepare([foil.text for foil in part], encode_text, method=method, longest=longest)
+        for number, (foil, text) in enumerate(zip(part, texts, strict=True), start):
+            if text.probes:
+                touched = overlaps(text.probes, foil)
+                scores = phrase_scores(photo_features[foil.photo], text, others, method=method)
+                hits[number] = touched[scores == scores.max()].mean()
+                chances[number] = touched.mean()
     return hits, chances
 
 
