@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from lift.indexing import Index
 from lift.catalogue.changing import Change, apply
 from lift.catalogue.segments import Entry
+from lift.indexing import Index
 from lift.model import load
 from lift.training.cost import machine, versions
 

@@ -18,6 +18,7 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
 from lift.indexing import Index, NewPhoto, Query
+from lift.indexing.reindexing import reindex, switch
 from lift.model import Model, load
 from lift.predict import class_features, class_scores
 from lift.serve.config import Limits
@@ -161,6 +162,24 @@ def test_what_another_process_adds_is_found(tiny_run: Path, model: Model, tmp_pa
         Index.open(index).add([NewPhoto("other.png", image_bytes=photo_bytes(5))], model)
         server.service._looked -= 5  # type: ignore[attr-defined]  # as after five seconds
         assert server.get("/api/photo", params={"key": "other.png"}).status_code == 200
+
+
+def test_an_index_switched_to_another_model_is_not_searched_with_the_old_one(
+    tiny_run: Path, tiny_clip_run: Path, tmp_path: Path
+) -> None:
+    index = make_index(tiny_run, tmp_path)
+    with client(index) as server:
+        reindex(index, load(tiny_clip_run))
+        switch(index)
+        server.service._looked -= 5  # type: ignore[attr-defined]
+        refused = server.post("/api/search", json={"text": "a red circle"})
+        assert refused.status_code == 503 and "start the server again" in refused.json()["remedy"]
+        assert (
+            server.get("/health/ready").status_code == 503 and server.get("/health/live").status_code == 200
+        )
+        assert server.post("/api/photos/delete", json={"keys": ["red/circle.png"]}).status_code == 503
+    with client(index) as server:
+        assert server.post("/api/search", json={"text": "a red circle"}).status_code == 200
 
 
 def test_classes_are_those_of_predict(server: TestClient, model: Model) -> None:

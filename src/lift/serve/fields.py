@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lift.indexing import Index
 from lift.catalogue.fields import plain_value
 from lift.catalogue.segments import FIELD
+from lift.indexing import Index
 
 MOST_VALUES = 50
 
