@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
-from lift.errors import LiftError
+from lift.errors import LiftError, UsageError
 from lift.serve import starting
 from lift.serve.config import ServeConfig
 from lift.serve.guard import Body, Keys, Rates
@@ -220,6 +220,24 @@ def test_who_cannot_be_reached_safely_does_not_start(tmp_path: Path) -> None:
     assert read_token(tmp_path / "token") == TOKEN and read_token(None) is None
     with pytest.raises(LiftError):
         read_token(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threads": 0},
+        {"waiting": -1},
+        {"rate": -1},
+        {"seconds": 0},
+        {"seconds": float("nan")},
+        {"max_pixels": 0},
+        {"ask_share": 2},
+        {"max_upload": 1},
+    ],
+)
+def test_options_that_make_no_sense_are_bad_usage(options: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        starting.serve(ServeConfig(index=tmp_path, **options))  # type: ignore[arg-type]
 
 
 def test_an_address_that_is_taken_is_told() -> None:

@@ -24,6 +24,7 @@ def serve(config: ServeConfig) -> None:
             f"`lift serve` needs packages that are not here ({', '.join(missing)})",
             "pip install 'lift[serve]'",
         )
+    check_options(config)
     token = read_token(config.token_file)
     check_address(config, token)
 
@@ -57,6 +58,21 @@ def serve(config: ServeConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has finished
         signal.signal(number, lambda *_: None)
     uvicorn.Server(settings).run(sockets=[listener])
+
+
+def check_options(config: ServeConfig) -> None:
+    """UsageError for a number that makes no sense."""
+    least = {"threads": 1, "waiting": 0, "rate": 0, "seconds": 1, "max_pixels": 1, "max_megabytes": 0.001}
+    for name, value in least.items():
+        if not getattr(config, name) >= value:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} must be at least {value:g}, not {getattr(config, name):g}", "see --help"
+            )
+    if not 0 <= config.ask_share <= 1:
+        raise UsageError(f"--ask-share {config.ask_share:g} is no share", "give a number from 0 to 1")
+    if config.max_upload < config.max_megabytes:
+        raise UsageError("--max-upload is less than --max-megabytes, one photo", "give a larger --max-upload")
 
 
 def read_token(file: Path | None) -> str | None:
