@@ -115,5 +115,5 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
     """p50, p90 and p99 in milliseconds, and the number of measurements."""
     if not seconds:
         return {"n": 0}
-    p50, p90, p99 = np.percentile(np.array(seconds) * 1000, (50, 90, 99))
+    p50, p90, p99 = map(float, np.percentile(np.array(seconds) * 1000, (50, 90, 99)))
     return {"p50_ms": round(p50, 2), "p90_ms": round(p90, 2), "p99_ms": round(p99, 2), "n": len(seconds)}

@@ -49,7 +49,7 @@ def serve(config: ServeConfig) -> None:
         forwarded_allow_ips="127.0.0.1",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(config.seconds) + 5,
-        limit_concurrency=1000,
+        limit_concurrency=4000,
         h11_max_incomplete_event_size=Limits.header_bytes,
     )
     host, port = listener.getsockname()[:2]
