@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import serve_sections
 from ablation_section import ablation_section
 from text_sections import (
     embed_section,
@@ -276,6 +277,9 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "exam_proof": proof_section,
     "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
+    "serve_speed": serve_sections.speed_section,
+    "serve_load": serve_sections.load_section,
+    "serve_kills": serve_sections.kills_section,
 }
 
 
