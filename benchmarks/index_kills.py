@@ -123,7 +123,7 @@ def main(config: KillsConfig) -> None:
             lines = [child.stdout.readline()]
             if lines != ["ready -\n"]:
                 raise RuntimeError("the writer did not begin")
-            time.sleep(drawn.uniform(0.0, 2.0))
+            time.sleep(drawn.uniform(0.0, 4.0))
             child.send_signal(signal.SIGKILL)
             lines += child.stdout.readlines()
         during[(lines[-1].split() or ["?"])[0]] += 1

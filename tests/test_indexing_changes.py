@@ -312,8 +312,9 @@ def test_an_index_of_format_1_is_searched_but_not_changed(
 ) -> None:
     old = tmp_path / "old"
     old.mkdir()
+    names = made.keys()
     np.save(old / "vectors.npy", made.vectors)
-    lines = [json.dumps({"key": key, "path": key, "captions": []}) + "\n" for key in made.keys()]
+    lines = [json.dumps({"key": key, "path": key, "captions": []}) + "\n" for key in names]
     (old / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     sums = {name: sha256_file(old / name) for name in ("vectors.npy", "rows.jsonl")}
     write_json(old / "index.json", {**made.manifest, "format": 1, "rows": 8, "sha256": sums})
