@@ -139,7 +139,7 @@ def make(view: View) -> dict[str, Any]:
         raise LiftError(f"{view.folder} holds {len(view)} photos", "exact search is faster for so few")
     lists, dim = int(4 * rows**0.5), view.commit.content["dim"]
     index = faiss.index_factory(dim, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter = 10
+    index.cp.niter, index.cp.min_points_per_centroid = 10, 5
     random = np.random.default_rng(0)
     index.train(_take(view, np.sort(random.choice(rows, min(rows, 40 * lists), replace=False))))
     for segment in view.segments:

@@ -7,8 +7,12 @@ where converting them to float32 takes five times as long), or float32 for many 
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 
 import numpy as np
 import torch
@@ -16,7 +20,7 @@ import torch
 from lift.predict import exact_scores
 
 MANY = 8  # queries from which float32 blocks are faster
-BLOCK_ROWS, HALF_ROWS = 8192, 262_144
+BLOCK_ROWS, PART_ROWS, AHEAD = 8192, 65_536, 8
 FEW = 0.1  # of a segment's rows: up to this share only the allowed ones are read
 GROUP = 64
 Best = tuple[np.ndarray, np.ndarray]  # rows int64, cosines float64, best first
@@ -82,22 +86,67 @@ def _candidates(rough: np.ndarray, found: np.ndarray, top: int, error: float) ->
 
 
 def _products(vectors: np.ndarray, queries: np.ndarray) -> Iterator[tuple[int, np.ndarray, float]]:
-    """Rough scores float32 (Q, n) of block after block: its first row, the scores, and how far off they may be."""
+    """Rough scores float32 (Q, n) of part after part: its first row, the scores, and how far off they may be."""
     dim = vectors.shape[1]
-    if len(queries) < MANY and _half_is_sound(dim):
-        # u = 2^-11 for the rounding of the query, u for that of the result, and float32 sums between.
-        error = 2 * 2.0**-11 + _float_error(dim)
-        asked = torch.from_numpy(queries).half()
-        for start in range(0, len(vectors), HALF_ROWS):
-            block = _tensor(vectors[start : start + HALF_ROWS])
-            # numpy: on a busy machine every parallel step of torch waits for both cores
-            yield start, np.stack([torch.mv(block, one).numpy() for one in asked]).astype(np.float32), error
-        return
-    asked, room = torch.from_numpy(queries), torch.empty((min(len(vectors), BLOCK_ROWS), dim))
+    half = len(queries) < MANY and _half_is_sound(dim)
+    # u = 2^-11 for the rounding of the query, u for that of the result, and float32 sums between.
+    error = 2 * 2.0**-11 + _float_error(dim) if half else _float_error(dim)
+    step = min(PART_ROWS, max(BLOCK_ROWS, 2**24 // len(queries)))
+    product, workers = _half_product if half else _float_product, _workers()
+    waiting: deque[tuple[int, Future[np.ndarray]]] = deque()
+    for start in range(0, len(vectors), step):
+        part = vectors[start : start + step]
+        if len(vectors) <= step:
+            yield start, workers.submit(product, part, queries).result(), error
+            return
+        waiting.append((start, workers.submit(product, part, queries)))
+        if len(waiting) > AHEAD:
+            first, found = waiting.popleft()
+            yield first, found.result(), error
+    for first, found in waiting:
+        yield first, found.result(), error
+
+
+def _half_product(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Scores (Q, n) by half-precision products, summed in float32."""
+    block = _tensor(vectors)
+    asked = torch.from_numpy(queries).half()
+    return np.stack([torch.mv(block, one).numpy() for one in asked]).astype(np.float32)
+
+
+def _float_product(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Scores (Q, n) in float32."""
+    asked, room = torch.from_numpy(queries), torch.empty((min(len(vectors), BLOCK_ROWS), vectors.shape[1]))
+    scores = np.empty((len(queries), len(vectors)), np.float32)
     for start in range(0, len(vectors), BLOCK_ROWS):
         part = _tensor(vectors[start : start + BLOCK_ROWS])
-        block = room[: len(part)].copy_(part)
-        yield start, (asked @ block.T).numpy(), _float_error(dim)
+        scores[:, start : start + len(part)] = (asked @ room[: len(part)].copy_(part).T).numpy()
+    return scores
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """As many threads as torch would use, each with one of its own: many searches at once share them.
+
+    Left to itself torch starts a team of threads for every searching thread; on two busy cores the team's waiting for
+    one another made a search of 10,000 photos take 65 ms in place of 1.6.
+    """
+    count = torch.get_num_threads()
+    started = Barrier(count + 1)
+
+    def begin() -> None:
+        torch.set_num_threads(1)  # of this thread
+        started.wait()
+
+    pool = ThreadPoolExecutor(count, "lift-search", initializer=begin)
+    for _ in range(count):
+        pool.submit(int)
+    started.wait()
+    torch.set_num_threads(count)  # what threads that start later will have
+    return pool
+
+
+os.register_at_fork(after_in_child=_workers.cache_clear)
 
 
 def _float_error(dim: int) -> float:
