@@ -19,6 +19,7 @@ from text_sections import (
     store_section,
     table,
 )
+from verdict_section import verdicts_section
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -276,6 +277,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "exam_proof": proof_section,
     "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
+    "verdicts_flickr8k": verdicts_section,
 }
 
 
