@@ -77,7 +77,7 @@ class Proof:
     def from_dict(cls, value: dict[str, Any]) -> Proof:
         """The inverse of `asdict`."""
         words, places, middle = (
-            Share(**value[name]) if value[name] else None for name in ("words", "places", "middle")
+            Share(**value[name]) if value.get(name) else None for name in ("words", "places", "middle")
         )
         kinds = {kind: Share(**one) for kind, one in value["kinds"].items()}
         return cls(value["method"], words, places, middle, kinds)
