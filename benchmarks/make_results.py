@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation_section import ablation_section
+from explaining_section import explaining_section
 from text_sections import (
     embed_section,
     exam_section,
@@ -277,6 +278,8 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "exam_proof": proof_section,
     "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
+    "explaining_flickr8k": explaining_section,
+    "explaining_scenes": explaining_section,
     "verdicts_flickr8k": verdicts_section,
 }
 
