@@ -52,8 +52,8 @@ def word_lines(words: dict[str, Any]) -> list[str]:
         "percent, on every other photo; the method in bold was chosen on the remaining photos, by its smaller gain in "
         "the first two columns. *By rule*: lift.rewording changed one fact; *borrowed*: a phrase from another photo's "
         "caption stands in for one of the same kind. `alternatives` (does another word of the rules' lists fit "
-        "better?) wins by far on what these same rules made and nothing elsewhere: it knows which words a rule can "
-        "change.",
+        "better?) wins by far on what these same rules made and next to nothing on borrowed phrases: it knows which "
+        "words a rule can change.",
         "",
         *table(["method", *[f"{label[sort]} (n {n[sort]})" for sort in sorts]], rows),
         "",
