@@ -12,6 +12,7 @@ benchmarks/results/explaining_NAME.json.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,8 @@ from lift.artefact import write_json
 from lift.data import Dataset
 from lift.explaining.foils import Foil, foils_by_borrowing, foils_of_pairs, foils_of_rows
 from lift.explaining.places import patch_cosines, tells_places
-from lift.explaining.proof import Share, share, word_hits
-from lift.explaining.trials import deletion, pointing
+from lift.explaining.proof import Share, place_shares, share, word_hits
+from lift.explaining.trials import centrality, pointing
 from lift.model import Model
 from lift.scenes import sample_scene
 from lift.training.cost import machine, versions
@@ -35,6 +36,7 @@ RESULTS = Path(__file__).parent / "results"
 METHODS = (
     "out", "neutral", "alone", "out+neutral", "out+alone", "neutral+alone", "out+neutral+alone", "alternatives",
 )  # fmt: skip
+COMPARED = ("an object", "something", "a thing", "a coloured thing", "things", "a photo", "a place")
 BACKGROUND = 256  # photos that a score is measured against
 
 
@@ -48,8 +50,10 @@ class ExplainingConfig:
     """RUN to measure."""
     dataset: Path
     """Its DATASET; the validation photos are used."""
-    most: int = 200
+    most: int = 150
     """Foils of each kind."""
+    parts: tuple[Literal["words", "places"], ...] = ("words", "places")
+    """What to measure; the rest of the JSON stays."""
     seed: int = 0
     """Of all that is drawn."""
 
@@ -68,20 +72,23 @@ def main(config: ExplainingConfig) -> None:
         "borrowed": foils_by_borrowing(rows, seed=config.seed, most=config.most),
         "pairs": foils_of_pairs(dataset.pairs, rows, seed=config.seed, most=config.most // 2),
     }
-    made: dict[str, Any] = {
-        "words": words(model, photos, others, foils),
-        "run": {"id": model.id, "image_size": model.image_size, "encoder": model.config["image_encoder"]},
-        "photos": len(rows),
-    }
-    if tells_places(model.image_encoder):
-        captions = model.encode_text([row.texts[0] for row in rows])
-        hot, random = deletion(model.image_encoder, pixels, captions, seed=config.seed)
-        made["places"] = {"deletion": told(share(hot, random, np.arange(len(rows))))}
+    file = RESULTS / f"explaining_{config.name}.json"
+    made: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    made["run"] = {"id": model.id, "image_size": model.image_size, "encoder": model.config["image_encoder"]}
+    made["photos"] = len(rows)
+    if "words" in config.parts:
+        made["words"] = words(model, photos, others, foils)
+    if "places" in config.parts and tells_places(model.image_encoder):
+        random, middle = place_shares(
+            model.image_encoder, pixels, [row.texts for row in rows], model.encode_text, config.seed
+        )
+        assert random is not None and middle is not None
+        made["places"] = {"deletion": told(random), "deletion_against_middle": told(middle)}
         if config.name == "scenes":
             seed = dataset.manifest["request"]["seed"]
             made["places"] |= pointed(model, pixels, [sample_scene(seed, int(i)) for i in numbers])
     made |= {"machine": machine(), "versions": versions()}
-    write_json(RESULTS / f"explaining_{config.name}.json", made)
+    write_json(file, made)
 
 
 def words(
@@ -162,26 +169,31 @@ def told(found: Share) -> dict[str, Any]:
 
 
 def pointed(model: Model, pixels: np.ndarray, scenes: Sequence[Any]) -> dict[str, Any]:
-    """The pointing game for every thing named by colour and kind, against chance and against the middle."""
+    """The pointing game for every thing named by colour and kind, against chance and against the middle.
+
+    Every text that the named thing may be compared with is tried on the even scenes and reported on the odd ones.
+    """
     asked = [(number, group) for number, scene in enumerate(scenes) for group in scene.groups]
     texts = model.encode_text([f"a {group.thing.colour} {group.thing.kind}" for _, group in asked])
     photos = np.array([number for number, _ in asked])
-    heats = patch_cosines(model.image_encoder, pixels[photos], texts)
-    middle = np.abs(np.arange(heats.shape[1]) - (heats.shape[1] - 1) / 2)
-    centre = -np.maximum(middle[:, None], middle[None])
+    odd = photos % 2 == 1
     boxes = [
         [(p.x - p.width / 2, p.y - p.width / 2, p.x + p.width / 2, p.y + p.width / 2) for p in group.places]
         for _, group in asked
     ]
-    hits, chances = np.array([pointing(heat, box) for heat, box in zip(heats, boxes, strict=True)]).T
-    central = np.array([pointing(centre, box)[0] for box in boxes])
-    several = np.array([len(scenes[number].groups) > 1 for number in photos])
-    return {
-        "pointing": told(share(hits, chances, photos)),
-        "pointing_several_things": told(share(hits[several], chances[several], photos[several])),
-        "pointing_against_middle": told(share(hits, central, photos)),
-        "grid": heats.shape[1],
-    }
+    found: dict[str, Any] = {}
+    for name in ("nothing", *COMPARED):
+        neutral = np.zeros(model.dim, np.float32) if name == "nothing" else model.encode_text([name])[0]
+        heats = patch_cosines(model.image_encoder, pixels[photos], texts - neutral)
+        middle = centrality(heats.shape[1])
+        hits, chances = np.array([pointing(heat, box) for heat, box in zip(heats, boxes, strict=True)]).T
+        central = np.array([pointing(middle, box)[0] for box in boxes])
+        found[name] = {
+            "choosing": told(share(hits[~odd], chances[~odd], photos[~odd])),
+            "reported": told(share(hits[odd], chances[odd], photos[odd])),
+            "against_middle": told(share(hits[odd], central[odd], photos[odd])),
+        }
+    return {"pointing": found, "grid": heats.shape[1]}
 
 
 if __name__ == "__main__":

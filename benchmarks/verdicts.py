@@ -83,6 +83,8 @@ def main(config: VerdictsConfig) -> None:
         if name.startswith("short"):
             learnt[name] = thresholds_of(scored, promise, np.random.default_rng(0))
         print(name, sets[name]["promise"], sets[name]["decided"], flush=True)
+        if name == "short, one fact changed":
+            easy = errors_of(scored, learnt["short, other photos' captions"])
         if name == "short, half and half":
             probabilities = probability_of(scored, config.resamples)
             sizes = {str(n): size_of(scored, promise, n, config.resamples) for n in SIZES}
@@ -95,6 +97,7 @@ def main(config: VerdictsConfig) -> None:
         "model": {"id": model.id, "fingerprint": model.fingerprint.digest},
         "dataset": {"name": dataset.name, "id": dataset.id, "split": "val"},
         "sets": sets,
+        "changed_by_captions": dict(zip(("false_alarm", "missed", "decided"), easy, strict=True)),
         "people_by_other_thresholds": people,
         "probability": probabilities,
         "labels": sizes,

@@ -176,7 +176,7 @@ def test_both_curves_find_a_known_probability() -> None:
     )  # a higher score is never held against a description
 
 
-def test_few_photos_take_the_smooth_curve_and_one_label_none() -> None:
+def test_few_pairs_take_the_smooth_curve_and_one_label_none() -> None:
     generator = np.random.default_rng(0)
     scores, labels, photos = generator.normal(size=400), generator.random(400) < 0.5, np.arange(400) // 2
     fitted = fit_probability(scores, labels, photos, seed=0)

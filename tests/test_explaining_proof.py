@@ -14,7 +14,7 @@ from lift.explaining import Proof, Share, heatmap, overlay, proof, tells_places
 from lift.explaining.foils import Foil, changed_spans, foils_by_borrowing, foils_of_pairs, foils_of_rows
 from lift.explaining.places import patch_cosines, scaled
 from lift.explaining.proof import word_hits
-from lift.explaining.trials import deletion, painted, pointing
+from lift.explaining.trials import centrality, deletion, painted, pointing
 from lift.image import ImageEncoder
 from lift.image.vit import ViTShape
 from lift.rewording.english.words import ANIMALS
@@ -126,7 +126,7 @@ def test_patches_against_one_at_a_time(encoder: ImageEncoder, photos: np.ndarray
 def test_heatmap_is_hottest_where_the_text_is_the_patch(encoder: ImageEncoder, photos: np.ndarray) -> None:
     image = torch.from_numpy(photos[0]).permute(2, 0, 1)[None].float() / 255
     text = normalize(encoder.head(encoder.patch_features(image)[0, 6]), dim=0).numpy()
-    heat = heatmap(encoder, photos[0], text)
+    heat = heatmap(encoder, photos[0], text, np.zeros(6, np.float32))
     assert heat.dtype == np.float32 and heat.shape == (4, 4)
     assert heat.argmax() == 6 and heat.max() == 1 and heat.min() == 0
     assert not scaled(np.full((2, 2), 0.3)).any()
@@ -135,7 +135,7 @@ def test_heatmap_is_hottest_where_the_text_is_the_patch(encoder: ImageEncoder, p
 def test_models_without_places_are_refused() -> None:
     assert not tells_places(None) and not tells_places(object())
     with pytest.raises(LiftError, match="which place"):
-        heatmap(object(), np.zeros((4, 4, 3), np.uint8), np.zeros(6))  # type: ignore[arg-type]
+        heatmap(object(), np.zeros((4, 4, 3), np.uint8), np.zeros(6), np.zeros(6))  # type: ignore[arg-type]
 
 
 def test_overlay_keeps_the_size_and_gets_lighter_with_heat() -> None:
@@ -151,13 +151,29 @@ def test_painting_and_deletion(encoder: ImageEncoder, photos: np.ndarray) -> Non
     black[0, :2, :2] = 200  # a mean of 50
     out = painted(black, np.array([[3]]), side=2)
     assert (out[0, 2:, 2:] == 50).all() and (out[0, :2] == black[0, :2]).all() and not black[0, 2:].any()
-    even = np.full((3, 16, 16, 3), 77, np.uint8)
-    hot, chance = deletion(encoder, even, np.eye(6, dtype=np.float32)[:3])
-    assert np.allclose(hot, 0, atol=1e-6) and np.allclose(chance, 0, atol=1e-6)
-    again = deletion(encoder, photos, np.eye(6, dtype=np.float32)[:5], batch=5)
-    assert again[0] == pytest.approx(
-        deletion(encoder, photos, np.eye(6, dtype=np.float32)[:5], batch=2)[0], abs=1e-6
+    even, texts, nothing = np.full((3, 16, 16, 3), 77, np.uint8), np.eye(6, dtype=np.float32), np.zeros(6)
+    assert np.allclose(deletion(encoder, even, texts[:3], nothing), 0, atol=1e-6)  # paint of the same colour
+    falls = deletion(encoder, photos, texts[:5], nothing, batch=5)
+    assert falls.hottest == pytest.approx(
+        deletion(encoder, photos, texts[:5], nothing, batch=2).hottest, abs=1e-6
     )
+    hottest = np.argsort(-patch_cosines(encoder, photos[:1], texts[:1]).ravel())[:4][None]
+    pair = (
+        torch.from_numpy(np.stack([photos[0], painted(photos[:1], hottest, 4)[0]])).permute(0, 3, 1, 2) / 255
+    )
+    before, after = encoder(pair)[:, 0].tolist()
+    assert falls.hottest[0] == pytest.approx(before - after, abs=1e-6)
+    assert (
+        centrality(4) == -np.array([[1.5] * 4, [1.5, 0.5, 0.5, 1.5], [1.5, 0.5, 0.5, 1.5], [1.5] * 4])
+    ).all()
+
+
+def test_places_must_beat_random_and_the_middle() -> None:
+    good, bad = Share(0.2, 0.1, 0.05, 0.2, 40, 40), Share(0.2, 0.2, -0.05, 0.05, 40, 40)
+    assert Proof("out", None, good, good, {}).places_shown
+    assert not Proof("out", None, good, bad, {}).places_shown
+    assert not Proof("out", None, good, None, {}).places_shown
+    assert not Proof("some other method", good, None, None, {}).words_shown
 
 
 def test_pointing_by_hand() -> None:

@@ -31,15 +31,16 @@ def test_english_phrases() -> None:
     assert cut("Two brown dogs are not running through the snow.") == [
         ("Two", "n"), ("brown", "a"), ("dogs", "n"), ("are not running", "v"), ("through", "r"), ("the snow", "n"),
     ]  # fmt: skip
-    assert cut("A man on top of a red car tries to kick it") == [
+    assert cut("A man on top of a red car tries to kick it", longest=2) == [
         ("A man", "n"), ("on top of", "r"), ("a red car", "n"), ("tries", "v"), ("to", "r"), ("kick", "v"),
     ]  # fmt: skip
-    assert cut("a red car", longest=1) == [("red", "a"), ("car", "n")]
-    assert cut("a medium sized fluffy dog", longest=1)[0] == (
+    assert cut("a red car") == [("red", "a"), ("car", "n")]
+    assert cut("a medium sized fluffy dog")[0] == (
         "medium",
         "n",
     )  # a long row of unknown words, one by one
-    assert cut("there is no cat") == [("no cat", "n")]
+    assert cut("there is no cat") == [("no", "n"), ("cat", "n")]
+    assert cut("a hockey player") == [("a hockey player", "n")]
     assert cut("a 2.5 mm gap")[0] == ("2.5", "n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from lift.calibration import Thresholds
 from lift.data import Dataset, Row
 from lift.errors import LiftError, UsageError
+from lift.explaining import Proof, Share
+from lift.explaining.words import METHOD
 from lift.keeping import CheckConfig, check
 from lift.model import load
 from lift.verifying import CalibrateConfig, Calibration, Verifier, VerifyConfig, calibrate, verify
@@ -305,8 +308,9 @@ def test_suspicious_words_only_where_they_were_proved(
     copy = tmp_path / "copy"
     shutil.copytree(calibration, copy)
     manifest = json.loads((copy / "calibration.json").read_text(encoding="utf-8"))
-    share = {"rate": 0.9, "control": 0.2, "low": 0.5, "high": 0.8, "n": 100, "photos": 100}
-    manifest["explaining"] = {"method": "x", "words": share, "places": {**share, "low": -0.1}, "kinds": {}}
+    sure = Share(rate=0.9, control=0.2, low=0.5, high=0.8, n=100, photos=100)
+    unsure = replace(sure, low=-0.1)
+    manifest["explaining"] = Proof(METHOD, words=sure, places=unsure, middle=unsure, kinds={}).asdict()
     (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
     verifier = Verifier.load(model, copy)
     far = -photo  # a photo that nothing fits

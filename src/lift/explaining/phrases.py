@@ -11,8 +11,8 @@ from lift.explaining.japanese import pieces
 from lift.rewording import language_of
 from lift.rewording.english.sentence import Sentence
 
-LONGEST = 2  # words that say something in a phrase; a longer one is cut into numbers, attributes and nouns
-NAMES = 1  # words more than that in a row of nouns ("a tennis ball"), which are one thing
+LONGEST = 1  # words that say something in a phrase; a longer one is cut into numbers, attributes and nouns
+NAMES = 1  # words more than that in a row of nouns ("a hockey player"), which are one thing
 _TIDY: Final = re.compile(r"\s+(?=[,.;:!?、。])|(?<=\s)\s+")
 
 
@@ -28,8 +28,8 @@ class Phrase(NamedTuple):
 def phrases(text: str, language: str | None = None, *, longest: int = LONGEST) -> list[Phrase]:
     """The phrases of a text in order; none overlaps another, and every word that says something is in one.
 
-    language: "en" or "ja", told by the script when None. longest: words that say something in one phrase; 1 gives
-    single words.
+    language: "en" or "ja", told by the script when None. longest: words that say something in one phrase (one
+    more in a row of nouns, which often names one thing: "a hockey player").
     """
     if (language or language_of(text)) == "ja":
         return [Phrase(start, end, text[start:end], kind) for kind, start, end in pieces(text)]
