@@ -34,8 +34,9 @@ def speed_section(made: dict[str, Any]) -> list[str]:
     return [
         "## `lift serve`: a search end to end over HTTP",
         "",
-        f"{made['what']}; {first['n']} searches each, every sentence a new one; {_load(made)}. Encoding one sentence "
-        f"by itself: p50 {encoding['p50_ms']:.0f} ms, p99 {encoding['p99_ms']:.0f} ms (n {encoding['n']}). Milliseconds:",
+        f"{made['what']}; {first['n']} searches each, every sentence a new one; {_load(made)}. "
+        f"Encoding one sentence by itself: p50 {encoding['p50_ms']:.0f} ms, p99 {encoding['p99_ms']:.0f} ms "
+        f"(n {encoding['n']}). Milliseconds:",
         "",
         *table(
             [
