@@ -47,7 +47,7 @@ export async function refresh(quietly = false) {
 const KEYS = {
   y: () => answer("yes"), ArrowRight: () => answer("yes"),
   n: () => answer("no"), ArrowLeft: () => answer("no"),
-  l: later, ArrowDown: later, u: undo,
+  l: later, u: undo,
 };
 
 function onKey(event) {
