@@ -70,6 +70,13 @@ class Client:
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(content)}\r\n"
         kind = "Content-Type: application/json\r\n" if content else ""
+        for reader, writer in [
+            self.free.pop() for _ in range(len(self.free))
+        ]:  # those closed while they were idle
+            if reader.at_eof() or writer.is_closing():
+                writer.close()
+            else:
+                self.free.append((reader, writer))
         reader, writer = self.free.pop() if self.free else await asyncio.open_connection(self.host, self.port)
         try:
             writer.write((head + kind + "\r\n").encode() + content)

@@ -22,6 +22,7 @@ from conftest import COLOURS, SHAPES, draw_shape
 from lift.calibration import ProbabilityMap, Thresholds
 from lift.explaining import Proof
 from lift.explaining.proof import Share
+from lift.explaining.words import METHOD
 from lift.indexing import Index
 from lift.model import load
 from lift.serve.app import LOOPBACK, make_app
@@ -103,7 +104,7 @@ def make_calibration(run: Path, out: Path, low: float, high: float) -> Path:
     """A CALIBRATION with these thresholds, whose words and places count as proved."""
     model = load(run)
     shown = Share(rate=0.9, control=0.5, low=0.3, high=0.5, n=100, photos=100)
-    told = {"method": "by hand", "kinds": {}}
+    told = {"method": METHOD, "kinds": {}}
     proof = Proof(**{one.name: told.get(one.name, shown) for one in fields(Proof)}).asdict()  # type: ignore[arg-type]
     groups = [
         Group("all lengths", 0, None, Thresholds(low, high), ProbabilityMap("platt", [[10.0, 0.0]], 0.5), {})

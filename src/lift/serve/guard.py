@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lift.serve.config import Limits
+from lift.serve.config import LONG, Limits
+from lift.serve.lanes import DEADLINE
 from lift.serve.refusing import Busy, Refused, answer
 
 #: Requests that are answered at once; each may hold a body.
 MOST_ACTIVE = 500
+LONG_PATHS = ("/api/photos", "/api/tables")
 COOKIE = "lift_session"
 COOKIE_SECONDS = 12 * 3600
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -111,11 +113,18 @@ class Guard:
     """ASGI: refuses what must not come in, counts the bytes of bodies, and puts the security headers on answers."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: Keys, rates: Rates, limits: Limits, hosts: frozenset[str] | None
+        self,
+        app: ASGIApp,
+        *,
+        keys: Keys,
+        rates: Rates,
+        limits: Limits,
+        hosts: frozenset[str] | None,
+        seconds: float,
     ) -> None:
-        """`hosts`: the names this server answers to, without ports; None: any."""
+        """hosts: the names this server answers to, without ports; None: any. seconds: to answer a usual request."""
         self.app, self.keys, self.rates, self.limits, self.hosts = app, keys, rates, limits, hosts
-        self.active = 0
+        self.seconds, self.active = seconds, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -143,6 +152,8 @@ class Guard:
             await refusal(scope, receive, with_headers)
             return
         self.active += 1
+        long = scope["method"] == "POST" and scope["path"] in LONG_PATHS
+        DEADLINE.set(time.monotonic() + self.seconds * (LONG if long else 1))  # of this request's own task
         try:
             await self.app(scope, counted, with_headers)
         finally:

@@ -17,7 +17,7 @@ from lift.data import decode_image
 from lift.errors import LiftError
 from lift.indexing import Index, Match, Query
 from lift.model import Model
-from lift.serve.config import Limits, ServeConfig
+from lift.serve.config import LONG, Limits, ServeConfig
 from lift.serve.counting import Counts
 from lift.serve.fields import FieldFacts
 from lift.serve.judge import Judge
@@ -48,9 +48,9 @@ class Service:
         self.pictures = Pictures(self.folder / "pictures")
         self.judge = Judge(self.model, config.calibration)
         self.state = State(config.database or sqlite_url(self.folder / "state.db"))
-        self.texts = TextLane(self.model.encode_text, waiting=config.waiting, seconds=config.seconds)
-        self.work = Lane("work", config.threads, config.waiting, config.seconds)
-        self.views = Lane("views", 2, 512, config.seconds)
+        self.texts = TextLane(self.model.encode_text, waiting=config.waiting, seconds=LONG * config.seconds)
+        self.work = Lane("work", config.threads, config.waiting, LONG * config.seconds)
+        self.views = Lane("views", 2, 256, LONG * config.seconds)
         self.ready, self.switched, self._facts = False, False, FieldFacts()
         self._looked, self._changing = time.monotonic(), threading.Lock()
         for lane in (self.texts, self.work, self.views):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lift.console import note, say
 from lift.errors import LiftError, UsageError
-from lift.serve.config import Limits, ServeConfig
+from lift.serve.config import LONG, Limits, ServeConfig
 
 PACKAGES = ("fastapi", "uvicorn", "multipart", "sqlalchemy", "prometheus_client")
 MAKE_TOKEN = "python -c 'import secrets; print(secrets.token_urlsafe(32))' > token"
@@ -48,7 +48,7 @@ def serve(config: ServeConfig) -> None:
         proxy_headers=config.behind_proxy,
         forwarded_allow_ips="127.0.0.1",
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=int(config.seconds) + 5,
+        timeout_graceful_shutdown=int(LONG * config.seconds),
         limit_concurrency=4000,
         h11_max_incomplete_event_size=Limits.header_bytes,
     )
