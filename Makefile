@@ -1,13 +1,14 @@
 # make demo   the main job: photos and texts to a compared, searchable, verifying model, in ./demo
 # make test   all tests
 # make check  style, types and the import contract
+# make screenshots  the pictures of docs/page.md, after make demo; needs Chromium
 # Each makes the virtual environment it needs and uses it again the next time.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs screenshots bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/lift poc --out demo
@@ -28,6 +29,9 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_benchmarks.py
 	$(BIN)/python docs/make_claims.py
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python docs/make_screenshots.py
 
 $(BIN)/python:
 	@for python in "$${PYTHON:-python3}" python3.13 python3.12 python3.11; do \

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import serve_sections
 from ablation_section import ablation_section
+from explaining_section import explaining_section
 from gpu_sections import gpu_section, transfer_section
 from text_sections import (
     embed_section,
@@ -20,6 +22,7 @@ from text_sections import (
     store_section,
     table,
 )
+from verdict_section import verdicts_section
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -279,6 +282,12 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "exam_proof": proof_section,
     "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
+    "explaining_flickr8k": explaining_section,
+    "explaining_scenes": explaining_section,
+    "verdicts_flickr8k": verdicts_section,
+    "serve_speed": serve_sections.speed_section,
+    "serve_load": serve_sections.load_section,
+    "serve_kills": serve_sections.kills_section,
 }
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from PIL import Image
 
-SRC = Path(__file__).resolve().parents[1] / "src"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EVIL = "<img src=x onerror=alert(1)>"  # HTML where a text should be
+SENTENCES = ("a red circle", "a blue square on grass", "one green triangle")
 TABS = ("search", "check", "table", "classes", "add", "ask")
 
 
@@ -29,34 +24,6 @@ def browser_path() -> str:
     if found is None:
         pytest.skip(f"no browser on this machine ({', '.join(BROWSERS)})")
     return found
-
-
-@contextmanager
-def running_server(index: Path, *options: str) -> Iterator[str]:
-    """`lift serve INDEX` in a process of its own; gives its address, e.g. http://127.0.0.1:40123."""
-    command = [sys.executable, "-m", "lift", "serve", str(index), "--port", "0", "--rate", "0", *options]
-    environment = {**os.environ, "PYTHONPATH": str(SRC), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-    log = index.parent / f"{index.name}.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-    try:
-        yield _address(process, log)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _address(process: subprocess.Popen, log: Path) -> str:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        said = log.read_text()
-        if "http://" in said:
-            address = "http://" + said.split("http://")[1].split("/")[0]
-            with urlopen(f"{address}/health/live") as answer:
-                assert answer.status == 200
-            return address
-        time.sleep(0.05)
-    raise AssertionError(f"the server did not start:\n{log.read_text()}")
 
 
 class Visit:
@@ -155,6 +122,8 @@ def tab(page: Any, name: str) -> None:
 
 def compare(page: Any) -> None:
     """Two descriptions of the photo that was chosen."""
+    if page.locator(".sentence-row").count() == 1:
+        page.click("#check .another")
     page.fill(".sentence-row input >> nth=0", "a red circle")
     page.fill(".sentence-row input >> nth=1", "a blue square")
     page.click("#check .main")
@@ -163,14 +132,16 @@ def compare(page: Any) -> None:
 
 @pytest.fixture(scope="session")
 def page_server(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for all tests of the page: twelve photos, one with HTML in every text; three questions wait."""
+    """A server with verdicts for all tests of the page: twelve photos, one with HTML in every text; three questions."""
+    browser_path()
+    pytest.importorskip("fastapi")
     import lift
     from conftest import COLOURS, SHAPES
     from lift.indexing import Index, NewPhoto
     from lift.serve.pictures import Pictures
     from lift.serve.state import State, sqlite_url
+    from serve_by_hand import make_calibration, running
 
-    browser_path()
     folder = tmp_path_factory.mktemp("page") / "index"
     model = lift.load(tiny_run)
     photos = [
@@ -183,6 +154,12 @@ def page_server(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         for number, colour in enumerate(list(COLOURS) * 3)
     ]
     Index.create(model, folder).add(photos, model)
+    (folder.parent / "one.png").write_bytes(drawn_png())
+    photo = model.encode_image([folder.parent / "one.png"])[0]
+    low, middle, high = sorted((model.encode_text(SENTENCES) @ photo).tolist())  # one decision of each kind
+    calibration = make_calibration(
+        tiny_run, folder.parent / "calibration", (low + middle) / 2, (middle + high) / 2
+    )
     own = folder.with_name("index.server")
     own.mkdir()
     kept = Pictures(own / "pictures")
@@ -191,7 +168,10 @@ def page_server(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         picture = kept.keep(Image.open(io.BytesIO(drawn_png(colour))))
         state.ask(f"a {colour} thing {EVIL}", picture, key=None, probability=0.5, suspicious=[])
     state.close()
-    with running_server(folder) as address:
+    with running(folder, "--calibration", str(calibration), "--rate", "0", "--ask-share", "0") as (
+        _,
+        address,
+    ):
         yield address
 
 

@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from conftest import COLOURS, SHAPES, draw_shape
 from lift.calibration import ProbabilityMap, Thresholds
 from lift.explaining import Proof
 from lift.explaining.proof import Share
+from lift.explaining.words import METHOD
 from lift.indexing import Index
 from lift.model import load
 from lift.serve.app import LOOPBACK, make_app
@@ -63,21 +66,28 @@ def client(
 @contextmanager
 def running(index: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`lift serve INDEX --port 0 …` as a process of its own, and its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lift.cli", "serve", str(index), "--port", "0", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        assert " at http://" in said, process.stderr.read() if process.stderr else ""
-        yield process, said.split(" at ")[1].split()[0].rstrip("/")
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+    command = [sys.executable, "-m", "lift.cli", "serve", str(index), "--port", "0", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile("w+") as log:  # not a pipe, which would stop the server when nobody reads it
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        process.stderr = log  # type: ignore[assignment]
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            assert " at http://" in said, written(process)
+            yield process, said.split(" at ")[1].split()[0].rstrip("/")
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def written(process: subprocess.Popen[str]) -> str:
+    """What a running server has written to its log."""
+    assert process.stderr is not None
+    process.stderr.seek(0)
+    return process.stderr.read()
 
 
 def as_file(content: bytes, name: str = "photo.png") -> tuple[str, bytes, str]:
@@ -94,7 +104,8 @@ def make_calibration(run: Path, out: Path, low: float, high: float) -> Path:
     """A CALIBRATION with these thresholds, whose words and places count as proved."""
     model = load(run)
     shown = Share(rate=0.9, control=0.5, low=0.3, high=0.5, n=100, photos=100)
-    proof = Proof("by hand", shown, shown, {}).asdict()
+    told = {"method": METHOD, "kinds": {}}
+    proof = Proof(**{one.name: told.get(one.name, shown) for one in fields(Proof)}).asdict()  # type: ignore[arg-type]
     groups = [
         Group("all lengths", 0, None, Thresholds(low, high), ProbabilityMap("platt", [[10.0, 0.0]], 0.5), {})
     ]

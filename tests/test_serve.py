@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,10 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
 from lift.indexing import Index, NewPhoto, Query
+from lift.indexing.reindexing import reindex, switch
 from lift.model import Model, load
 from lift.predict import class_features, class_scores
+from lift.serve.config import Limits
 from serve_by_hand import as_file, client, make_index, photo_bytes, request
 
 
@@ -160,6 +164,24 @@ def test_what_another_process_adds_is_found(tiny_run: Path, model: Model, tmp_pa
         assert server.get("/api/photo", params={"key": "other.png"}).status_code == 200
 
 
+def test_an_index_switched_to_another_model_is_not_searched_with_the_old_one(
+    tiny_run: Path, tiny_clip_run: Path, tmp_path: Path
+) -> None:
+    index = make_index(tiny_run, tmp_path)
+    with client(index) as server:
+        reindex(index, load(tiny_clip_run))
+        switch(index)
+        server.service._looked -= 5  # type: ignore[attr-defined]
+        refused = server.post("/api/search", json={"text": "a red circle"})
+        assert refused.status_code == 503 and "start the server again" in refused.json()["remedy"]
+        assert (
+            server.get("/health/ready").status_code == 503 and server.get("/health/live").status_code == 200
+        )
+        assert server.post("/api/photos/delete", json={"keys": ["red/circle.png"]}).status_code == 503
+    with client(index) as server:
+        assert server.post("/api/search", json={"text": "a red circle"}).status_code == 200
+
+
 def test_classes_are_those_of_predict(server: TestClient, model: Model) -> None:
     content = photo_bytes(6)
     names = ["red circle", "blue_square", "green triangle"]
@@ -237,3 +259,12 @@ def test_every_route_is_in_the_documentation(server: TestClient) -> None:
     words = (Path(__file__).parents[1] / "docs" / "server.md").read_text("utf-8")
     for path in server.get("/openapi.json").json()["paths"]:
         assert path.replace("{number}", "{id}") in words, path
+
+
+def test_limits_and_counters_in_the_documentation_are_those_of_the_program(server: TestClient) -> None:
+    words = (Path(__file__).parents[1] / "docs" / "server.md").read_text("utf-8")
+    for one in fields(Limits):
+        assert f"| `{one.name}` | {one.default:,} |" in words, one.name
+    told = server.get("/metrics").text
+    for name in re.findall(r"^# TYPE (lift_\w+) (?:counter|gauge|histogram)", told, re.MULTILINE):
+        assert name.endswith("_created") or f"`{name}`" in words, name

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +16,14 @@ import pytest
 pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
-from lift.errors import LiftError
+from lift.errors import LiftError, UsageError
+from lift.serve import starting
 from lift.serve.config import ServeConfig
-from lift.serve.guard import Keys, Rates
+from lift.serve.guard import Body, Keys, Rates
+from lift.serve.refusing import Refused
 from lift.serve.starting import check_address, is_loopback, listen, read_token
-from serve_by_hand import as_file, client, make_index, photo_bytes, running
+from lift.serve.state import State
+from serve_by_hand import as_file, client, make_index, photo_bytes, running, written
 
 TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -144,6 +151,47 @@ def test_bodies_over_the_limit_are_refused_before_they_are_read(server: TestClie
     assert streamed.status_code == 413 and streamed.json()["remedy"]
 
 
+def test_a_body_that_trickles_in_is_given_up() -> None:
+    async def slow() -> dict[str, object]:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def read() -> None:
+        body = Body(slow, most=100, seconds=0.2)  # type: ignore[arg-type]
+        for _ in range(100):
+            await body()
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(read())
+    assert refused.value.status_code == 408 and refused.value.remedy
+
+
+def test_what_is_full_or_broken_is_answered_503_with_a_time(server: TestClient) -> None:
+    service = server.service  # type: ignore[attr-defined]
+    service.work.held += 10**6
+    try:
+        full = server.post("/api/search", json={"text": "a dog"}, headers=BEARER)
+    finally:
+        service.work.held -= 10**6
+    assert full.status_code == 503 and int(full.headers["retry-after"]) >= 1 and full.json()["remedy"]
+    kept, service.state = service.state, State("sqlite://")  # in memory: another thread sees no tables
+    try:
+        refused = server.get("/api/queue", headers=BEARER)
+    finally:
+        service.state = kept
+    assert refused.status_code == 503 and refused.headers["retry-after"] == "10"
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(starting, "PACKAGES", ("fastapi", "no_such_package"))
+    with pytest.raises(LiftError, match="no_such_package") as error:
+        starting.serve(ServeConfig(index=tmp_path))
+    assert error.value.remedy == "pip install 'lift[serve]'"
+    code = "import sys; import lift.serve; print([m for m in ('fastapi', 'torch', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_who_cannot_be_reached_safely_does_not_start(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
         assert not is_loopback(host)
@@ -174,6 +222,24 @@ def test_who_cannot_be_reached_safely_does_not_start(tmp_path: Path) -> None:
         read_token(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threads": 0},
+        {"waiting": -1},
+        {"rate": -1},
+        {"seconds": 0},
+        {"seconds": float("nan")},
+        {"max_pixels": 0},
+        {"ask_share": 2},
+        {"max_upload": 1},
+    ],
+)
+def test_options_that_make_no_sense_are_bad_usage(options: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        starting.serve(ServeConfig(index=tmp_path, **options))  # type: ignore[arg-type]
+
+
 def test_an_address_that_is_taken_is_told() -> None:
     taken = listen("127.0.0.1", 0)
     with pytest.raises(LiftError, match="cannot listen"):
@@ -193,13 +259,28 @@ def test_a_server_of_its_own_logs_without_texts_and_stops_when_told(index: Path)
         httpx.post(f"{address}/api/photos", files=[("photos", as_file(photo_bytes(1), "private-name.png"))])
         httpx.get(f"{address}/api/photo", params={"key": "private-name.png"})
         assert httpx.get(f"{address}/api/about", headers={"Host": "evil.example"}).status_code == 403
-        process.terminate()
+        body = b'{"text": "the last private wish"}'
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as late:
+            head = f"POST /api/search HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
+            late.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body[:9])
+            time.sleep(0.3)
+            process.terminate()
+            time.sleep(0.3)
+            late.sendall(body[9:])  # what was accepted is finished
+            assert late.recv(1000).startswith(b"HTTP/1.1 200")
         assert process.wait(20) == 0
-        log = process.stderr.read() if process.stderr else ""
+        log = written(process)
     lines = [json.loads(line) for line in log.splitlines()]
     asked = [line for line in lines if line["message"] == "request"]
-    assert [line["route"] for line in asked] == ["/api/search", "/api/photos", "/api/photo", "other"]
-    assert [line["status"] for line in asked] == [200, 200, 200, 403] and all(
+    assert [line["route"] for line in asked] == [
+        "/api/search",
+        "/api/photos",
+        "/api/photo",
+        "other",
+        "/api/search",
+    ]
+    assert [line["status"] for line in asked] == [200, 200, 200, 403, 200] and all(
         line["ms"] > 0 for line in asked
     )
     assert "private" not in log

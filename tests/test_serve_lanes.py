@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("fastapi")
-from lift.serve.lanes import Lane, TextLane
+from lift.serve.lanes import DEADLINE, Lane, TextLane
 from lift.serve.refusing import Busy
 
 
@@ -38,7 +38,7 @@ def test_work_that_takes_too_long_is_answered_503_and_counted_until_it_ends() ->
     async def trial() -> None:
         lane = Lane("test", threads=1, waiting=1, seconds=0.05)
         gate = threading.Event()
-        with pytest.raises(Busy, match="no answer within"):
+        with pytest.raises(Busy, match="no answer in time"):
             await lane.run(gate.wait)
         assert lane.held == 1  # the thread is still at it
         gate.set()
@@ -46,6 +46,23 @@ def test_work_that_takes_too_long_is_answered_503_and_counted_until_it_ends() ->
         assert lane.held == 0
         with pytest.raises(TimeoutError, match="of the work"):
             await lane.run(_times_out)
+        lane.close()
+
+    asyncio.run(trial())
+
+
+def test_the_deadline_of_a_request_holds_over_all_its_work() -> None:
+    async def trial() -> None:
+        lane = Lane("test", threads=1, waiting=1, seconds=60)
+        began = DEADLINE.set(time.monotonic() + 0.05)
+        gate = threading.Event()
+        with pytest.raises(Busy, match="in time"):
+            await lane.run(gate.wait)
+        gate.set()
+        with pytest.raises(Busy):  # nothing is left for a second piece
+            await lane.run(time.sleep, 0.05)
+        DEADLINE.reset(began)
+        assert await lane.run(lambda: 1) == 1
         lane.close()
 
     asyncio.run(trial())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from pages_by_hand import (
     compare,
     counts,
     drawn_png,
-    running_server,
     scrolls_sideways,
     searched,
     serious,
@@ -25,6 +25,7 @@ from pages_by_hand import (
 
 pytest.importorskip("fastapi")
 pytest.importorskip("playwright")
+import lift.serve
 
 JARGON = re.compile(
     r"cosine|vector|embedding|calibrat|threshold|token|encoder|コサイン|ベクトル|埋め込み|閾値|較正",
@@ -49,7 +50,18 @@ def test_both_languages_say_the_same_things_without_jargon(visit: Any) -> None:
         assert japanese[key][1].strip() and not JARGON.search(japanese[key][1]), key
         assert re.search("[\u3040-\u30ff\u4e00-\u9fff]", japanese[key][1]) or key in (
             "classes.exampleEnglish",
+            "table.at",
         ), key
+
+
+def test_every_text_is_used_and_every_used_text_is_there() -> None:
+    folder = Path(lift.serve.__file__).parent / "page"
+    texts = set(re.findall(r'^  "([\w.]+)":', (folder / "english.js").read_text(), re.MULTILINE))
+    parts = [path for path in folder.iterdir() if path.name not in ("english.js", "japanese.js")]
+    used = set(re.findall(r'"([a-z]+\.[a-zA-Z]+)"', " ".join(path.read_text() for path in parts)))
+    made = {"check.match", "check.mismatch", "check.ask"} | {key for key in texts if key.endswith("English")}
+    assert texts - used == made - used  # those are put together from pieces
+    assert {key for key in used if key.split(".")[0] in {text.split(".")[0] for text in texts}} <= texts
 
 
 def test_language_and_brightness_are_the_browsers_then_ones_own_and_remembered(visit: Any) -> None:
@@ -118,12 +130,14 @@ def test_search_and_check_with_the_keyboard_alone(visit: Any) -> None:
     press("Enter")
     page.wait_for_selector("#check:not([hidden])")
     page.keyboard.type("a red circle")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     press("Tab")
-    page.keyboard.type("a blue square")
-    outline = "getComputedStyle(document.activeElement).outlineStyle"
-    assert page.evaluate(outline) == "solid"
+    press("Tab")
+    assert page.inner_text(":focus") == "Add another description"
     press("Enter")
-    page.wait_for_selector(".verdict")
+    page.keyboard.type("a blue square")
+    press("Enter")
+    counts(page, ".verdict", 2)
     assert page.evaluate("document.activeElement.textContent") == "Result"
 
 
@@ -197,7 +211,10 @@ def test_what_the_server_refuses_is_said_in_words(visit: Any, page_server: str) 
     page.wait_for_selector("#problem .said")
     shown = page.inner_text("#problem")
     assert (
-        "処理できませんでした" in shown and EVIL in shown and "対処方法：" in shown and "use another" in shown
+        "入力内容を処理できませんでした" in shown
+        and EVIL in shown
+        and "対処方法：" in shown
+        and "Use another." in shown
     )
     one.answer(
         "/api/search", {"error": "full", "remedy": "wait", "request": "2"}, status=503, **{"Retry-After": "7"}
@@ -211,30 +228,54 @@ def test_what_the_server_refuses_is_said_in_words(visit: Any, page_server: str) 
     one.complaints = [text for text in one.complaints if "Failed to load resource" not in text]
 
 
-def test_signing_in(tiny_run: Path, tmp_path: Path, browser: Any) -> None:
+@pytest.fixture(scope="module")
+def guarded(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that wants a token, takes no photos, and makes no verdicts."""
     import lift
     from lift.indexing import Index, NewPhoto
+    from serve_by_hand import running
 
+    folder = tmp_path_factory.mktemp("guarded")
     model = lift.load(tiny_run)
-    Index.create(model, tmp_path / "index").add([NewPhoto("a.png", image_bytes=drawn_png())], model)
-    (tmp_path / "key").write_text("a-key-of-enough-letters")
-    (tmp_path / "key").chmod(0o600)
-    with running_server(tmp_path / "index", "--token-file", str(tmp_path / "key"), "--read-only") as address:
-        one = Visit(browser, address)
-        page = one.open()
-        assert page.is_visible("#login") and page.is_hidden("#work") and serious(page) == []
-        page.fill("#token", "wrong")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("text=This access key was not accepted")
-        page.fill("#token", "a-key-of-enough-letters")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#work:not([hidden])")
-        searched(page, "a red circle")
-        until(page, "document.querySelector('#search .thumb img').naturalWidth > 0")  # by the cookie
-        tab(page, "add")
-        assert page.is_hidden("#add form") and "switched off" in page.inner_text("#add")
-        page.click("#sign-out")
-        page.wait_for_selector("#login:not([hidden])")
-        assert page.is_hidden("#work")
-        one.close()
-        assert one.strangers == [] and all("401" in text for text in one.complaints)
+    Index.create(model, folder / "index").add([NewPhoto("a.png", image_bytes=drawn_png())], model)
+    (folder / "key").write_text("a-key-of-enough-letters")
+    (folder / "key").chmod(0o600)
+    with running(folder / "index", "--token-file", str(folder / "key"), "--read-only") as (_, address):
+        yield address
+
+
+def test_signing_in_and_a_server_that_makes_no_verdicts(guarded: str, browser: Any) -> None:
+    one = Visit(browser, guarded)
+    page = one.open()
+    assert page.is_visible("#login") and page.is_hidden("#work") and serious(page) == []
+    page.fill("#token", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=This access key was not accepted")
+    page.fill("#token", "a-key-of-enough-letters")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#work:not([hidden])")
+    searched(page, "a red circle")
+    until(page, "document.querySelector('#search .thumb img').naturalWidth > 0")  # by the cookie
+    page.click("#search .thumb")
+    assert "Delete" not in page.inner_text("dialog")
+    page.keyboard.press("Escape")
+    page.click("#search .steps >> nth=0 >> button >> nth=1")
+    assert "can only be compared" in page.inner_text("#check .compare")
+    page.fill(".sentence-row input >> nth=0", "a red circle")
+    page.click("#check .main")
+    assert "at least two" in page.inner_text("#problem")
+    compare(page)
+    assert page.inner_text("#problem") == ""
+    assert page.locator(".verdict .decision").all_inner_texts() == ["1\nFits best", "2\nPlace 2"]
+    shown = page.inner_text("#check .results")
+    assert "all of them may be wrong" in shown and "Matches" not in shown and "%" not in shown
+    tab(page, "table")
+    assert page.is_hidden("#table form") and "cannot be checked yet" in page.inner_text("#table")
+    tab(page, "add")
+    assert page.is_hidden("#add form") and "switched off" in page.inner_text("#add")
+    assert serious(page) == []
+    page.click("#sign-out")
+    page.wait_for_selector("#login:not([hidden])")
+    assert page.is_hidden("#work")
+    one.close()
+    assert one.strangers == [] and all("401" in text for text in one.complaints)

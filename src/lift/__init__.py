@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "EmbeddingStore", "Index", "LiftError", "Model", "__version__", "load", "load_clip"]
+__all__ = [
+    "Dataset",
+    "EmbeddingStore",
+    "Index",
+    "LiftError",
+    "Model",
+    "Verifier",
+    "__version__",
+    "load",
+    "load_clip",
+]
 
 if TYPE_CHECKING:
     from lift.data import Dataset
@@ -14,6 +24,7 @@ if TYPE_CHECKING:
     from lift.model import Model, load
     from lift.rival import load_clip
     from lift.store import EmbeddingStore
+    from lift.verifying import Verifier
 
 _HOME = {
     "Dataset": "lift.data",
@@ -22,6 +33,7 @@ _HOME = {
     "LiftError": "lift.errors",
     "Model": "lift.model",
     "load": "lift.model",
+    "Verifier": "lift.verifying",
     "load_clip": "lift.rival",
 }
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 FOLDS = 5
-FEWEST_FOR_STEPS = 500  # photos: with fewer the smooth curve is taken without a contest
+FEWEST_FOR_STEPS = 500  # pairs: with fewer the smooth curve is taken without a contest
 LEAST_IN_STEP, MOST_STEPS = 50, 100  # pairs behind a step of the isotonic curve; steps
 MISMATCH, ASK, MATCH = -1, 0, 1
 Method = Literal["platt", "isotonic"]
@@ -178,7 +178,7 @@ def fit_probability(
 ) -> FittedMap | None:
     """The map with the lower Brier score on photos left out in turn; None where a label is missing in a part.
 
-    Fewer than 500 photos always take the smooth one: the steps of the other follow single pairs.
+    Fewer than 500 pairs always take the smooth one: the other would have fewer than ten steps.
     """
     names, number = np.unique(photos, return_inverse=True)
     folds = (np.random.default_rng((seed, len(names))).permutation(len(names)) % FOLDS)[number]
@@ -194,7 +194,7 @@ def fit_probability(
             found[here] = fit_map(scores[~here], labels[~here], method)(scores[here])
         brier[method] = brier_score(found, labels)
         ece[method] = calibration_error(found, labels)
-    steps = len(names) >= FEWEST_FOR_STEPS and brier["isotonic"] < brier["platt"]
+    steps = len(scores) >= FEWEST_FOR_STEPS and brier["isotonic"] < brier["platt"]
     return FittedMap(fit_map(scores, labels, "isotonic" if steps else "platt"), brier, ece)
 
 

@@ -66,7 +66,14 @@ VERBS: dict[str, Verb] = {
         "lift.adaptation", "DistillConfig", "distill_query", "a light text encoder for queries, from a STORE"
     ),
     "index": Verb("lift.indexing", "IndexConfig", "index", "RUN + photos -> INDEX"),
-    "search": Verb("lift.indexing", "SearchConfig", "search", "find photos by a sentence"),
+    "search": Verb("lift.indexing", "SearchConfig", "search", "find photos by a sentence, a photo, or both"),
+    "watch": Verb("lift.indexing", "WatchConfig", "watch", "keep an INDEX in step with a folder"),
+    "manage": Verb(
+        "lift.indexing",
+        "ManageConfig",
+        "manage",
+        "an INDEX: delete, snapshots, another model, near-duplicates",
+    ),
     "classify": Verb(
         "lift.indexing", "ClassifyConfig", "classify", "give photos one of your class names, untrained"
     ),

@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from lift.artefact import VERB_OF, read_manifest, sha256_file
+from lift.catalogue import checking
 from lift.console import note, say, show_table
 from lift.data import Dataset
 from lift.data.dataset import manifest_of
@@ -89,6 +90,9 @@ def check(config: CheckConfig) -> None:
             list(opened_set.faults()),
             f"{len(opened_set):,} photos and all files as they were written",
         )
+    elif kinds[0] == "index" and place.local is not None and checking.is_of_commits(place.local):
+        found, photos = checking.faults(place.local)
+        what = f"{photos:,} photos and all files as they were written"
     elif place.local is None:
         raise LiftError(f"{place} is a {kinds[0].upper()} on object storage", "check a local copy of it")
     else:

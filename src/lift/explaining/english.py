@@ -80,13 +80,12 @@ def _relation(sentence: Sentence, at: int) -> Run | None:
     return None
 
 
-def _is_verb(sentence: Sentence, at: int, before: list[Run]) -> bool:
+def _is_verb(sentence: Sentence, at: int, *, after_noun: bool) -> bool:
     """A known form of a known verb, or a gerund that no noun follows as its attribute ("a running dog")."""
     word = sentence.at(at)
     after_opener = sentence.at(at - 1) in _OPENERS or sentence.at(at - 1) in ADJECTIVES
     if word in VERB_OF_GERUND or (re.fullmatch(r"\w{3,}ing", word) and not sentence.is_noun(at)):
         return not after_opener and word not in ADJECTIVES
-    after_noun = bool(before) and before[-1].kind == "noun" and before[-1].last == at - 1
     if word in VERB_OF_THIRD or word in PLAIN_VERBS:
         before_it = sentence.at(at - 1)
         return (after_noun or before_it == "to" or before_it in _EMPTY - _OPENERS) and not after_opener
@@ -101,7 +100,8 @@ def _verb(sentence: Sentence, at: int, before: list[Run]) -> Run | None:
     denied = any(sentence.at(i) in _DENIALS for i in range(at, end))
     if not denied and end > at:
         return None  # "is" alone says nothing; the verb behind it is found by itself
-    if _is_verb(sentence, end, before):
+    after_noun = bool(before) and before[-1].kind == "noun" and before[-1].last == end - 1
+    if _is_verb(sentence, end, after_noun=after_noun):
         return _single("verb", at, end)
     return _single("verb", at, end - 1) if denied else None
 
@@ -129,26 +129,24 @@ def _noun(sentence: Sentence, at: int) -> Run | None:
         joined = sentence.at(at + 1) in ("and", ",") and sentence.at(at + 2) in ADJECTIVES
         at += 2 if joined else 1
     start = at
-    so_far = [Run("noun", start, at, ())]
-    while _is_inside(sentence, at) and not (at > start and _ends(sentence, at, so_far)):
+    while _is_inside(sentence, at) and not (at > start and _ends(sentence, at)):
         at += 1
-        so_far = [Run("noun", start, at - 1, ())]
     if at > start:
         parts.append(("noun", start, at - 1))
     if not parts:
         return None
-    kind = "noun" if parts[-1][0] == "noun" else parts[-1][0]
-    return Run(kind, first, parts[-1][2], tuple(parts))
+    kind, _, last = parts[-1]
+    return Run(kind, first, last, tuple(parts))
 
 
 def _noun_follows(sentence: Sentence, at: int) -> bool:
     return sentence.is_noun(at) or sentence.at(at) in ADJECTIVES
 
 
-def _ends(sentence: Sentence, at: int, before: list[Run]) -> bool:
+def _ends(sentence: Sentence, at: int) -> bool:
     """Whether a noun phrase is over before this word."""
     return (
-        _is_verb(sentence, at, before)
+        _is_verb(sentence, at, after_noun=True)
         or sentence.at(at) in _NUMBERS
         or sentence.at(at) in _DENIALS
         or (sentence.at(at) in ADJECTIVES and not sentence.is_noun(at) and sentence.is_noun(at - 1))

@@ -41,15 +41,23 @@ def changed_spans(true: str, false: str) -> tuple[Span, ...]:
     theirs = [match[0].lower() for match in _TOKEN.finditer(true)]
     ours = list(_TOKEN.finditer(false))
     low = [match[0].lower() for match in ours]
-    matcher = SequenceMatcher(None, theirs, low, autojunk=False)
+    found = _differences(theirs, low)
+    if len(theirs) == len(low):  # words that change places: a search for the longest equal run may miss them
+        single = [(n, n + 1) for n, (one, other) in enumerate(zip(theirs, low, strict=True)) if one != other]
+        found = min(single, found, key=lambda places: sum(b - a for a, b in places))
+    real = [(a, b) for a, b in found if not set(low[a:b]) <= DETERMINERS]
+    return tuple((ours[a].start(), ours[b - 1].end()) for a, b in real or found)
+
+
+def _differences(theirs: Sequence[str], ours: Sequence[str]) -> list[tuple[int, int]]:
+    """Runs (first, behind the last) of words in `ours` that are not in `theirs`, or that lie around a gap."""
     found: list[tuple[int, int]] = []
-    for what, _, _, first, last in matcher.get_opcodes():
+    for what, _, _, first, last in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes():
         if what in ("replace", "insert"):
             found.append((first, last))
         elif what == "delete" and ours:
             found.append((max(0, first - 1), min(len(ours), first + 1)))
-    real = [(a, b) for a, b in found if not set(low[a:b]) <= DETERMINERS]
-    return tuple((ours[a].start(), ours[b - 1].end()) for a, b in real or found)
+    return found
 
 
 def foils_of_rows(rows: Sequence[Row], *, seed: int = 0, most: int = 100) -> list[Foil]:
@@ -85,8 +93,8 @@ def foils_of_pairs(
 def foils_by_borrowing(rows: Sequence[Row], *, seed: int = 0, most: int = 100) -> list[Foil]:
     """One caption a photo with one phrase in place of which stands one of the same kind from another photo's caption.
 
-    The phrase is drawn at random, whether or not a rule knows it, so a method that knows the rules has no advantage. Left
-    out is what puts in words that any text of the photo has; another name for the same thing may slip in.
+    The phrase is drawn at random, whether or not a rule knows it, so a method that knows the rules has no advantage.
+    Left out is what puts in words that any text of the photo has; another name for the same thing may slip in.
     """
     bank: dict[str, list[str]] = {}
     for row in rows:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lift.errors import LiftError
 from lift.image import ImageEncoder
+from lift.rewording import language_of
 
 #: Nine steps of cividis (Nuñez, Anderton & Renslow 2018): from blue to yellow, ever lighter, so that people who see few
 #: colours, and prints in grey, keep the order.
@@ -19,6 +20,8 @@ CIVIDIS: Final = (
     (0, 34, 78), (26, 56, 111), (67, 78, 108), (97, 101, 111), (125, 124, 120), (155, 148, 118), (188, 174, 108),
     (222, 201, 88), (254, 232, 56),
 )  # fmt: skip
+#: Chosen among seven on drawn scenes: benchmarks/explaining.py.
+NEUTRAL_TEXT: Final = {"en": "an object", "ja": "物"}
 MOST_COVER = 0.75  # of the photo under the hottest place
 
 
@@ -41,6 +44,7 @@ def patch_cosines(
 ) -> Float[np.ndarray, "B h w"]:
     """Cosine of every patch of B photos, sent through the head by itself, with each photo's text.
 
+    Of text_features that are no unit vectors, the difference of two texts, it is the difference of the cosines.
     LiftError when the encoder has no patches whose mean is the photo.
     """
     if not tells_places(image_encoder):
@@ -59,15 +63,24 @@ def patch_cosines(
     return cosines.reshape(len(cosines), side, side)
 
 
+def neutral_text(text: str) -> str:
+    """What `text` is compared with: a text of its language that names no thing."""
+    return NEUTRAL_TEXT[language_of(text)]
+
+
 def heatmap(
-    image_encoder: ImageEncoder, pixels: UInt8[np.ndarray, "S S 3"], text_features: Float[np.ndarray, " D"]
+    image_encoder: ImageEncoder,
+    pixels: UInt8[np.ndarray, "S S 3"],
+    text_features: Float[np.ndarray, " D"],
+    neutral: Float[np.ndarray, " D"],
 ) -> Float[np.ndarray, "h w"]:
     """How much each patch of a photo has to do with a text: float32 (h, w), 0 the least of this photo and 1 the most.
 
-    pixels: the photo as the model sees it (`Model.prepare`). All 0 when no patch differs. Says nothing of whether the
-    text is true: every photo has a hottest place. LiftError as `patch_cosines`.
+    The patch's cosine with the text above that with `neutral`, the vector of `neutral_text(text)`: without it, what is
+    near every text would be hot. pixels: the photo as the model sees it (`Model.prepare`). All 0 when no patch differs.
+    Says nothing of whether the text is true: every photo has a hottest place. LiftError as `patch_cosines`.
     """
-    return scaled(patch_cosines(image_encoder, pixels[None], text_features[None])[0])
+    return scaled(patch_cosines(image_encoder, pixels[None], (text_features - neutral)[None])[0])
 
 
 def scaled(cosines: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

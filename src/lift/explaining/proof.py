@@ -2,7 +2,8 @@
 
 Words: on foils, the share whose most suspicious phrase overlaps a changed word, against a phrase drawn at random from
 the same text (its chance is known exactly). Places: the deletion test of RISE (Petsiuk, Das & Saenko 2018, arXiv
-1806.07421): with the hottest patches painted over the cosine must fall more than with as many patches at random.
+1806.07421): with the hottest patches painted over the cosine must fall more than with as many patches at random, and
+than with those in the middle of the photo, where most of what is told of is.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from jaxtyping import Float, UInt8
 
 from lift.data import Row
 from lift.explaining.foils import Foil, foils_by_borrowing, foils_of_rows
-from lift.explaining.places import tells_places
+from lift.explaining.places import neutral_text, tells_places
 from lift.explaining.probes import Probe
 from lift.explaining.trials import deletion
 from lift.explaining.words import METHOD, EncodeText, phrase_scores, prepare
 from lift.image import ImageEncoder
 from lift.metrics import bootstrap_interval
 
-LEAST = 30  # fewer foils or photos prove nothing
+LEAST = 30  # fewer photos prove nothing
+BATCH = 200  # foils whose vectors are held at a time
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,27 @@ class Share:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was found for words and for places, None where there was nothing to measure; words also by kind of foil."""
+    """What was found for words and for places, None where there was nothing to measure; words also by kind of foil.
+
+    Of places rate and control are falls of the cosine: `places` against random patches, `middle` against those in the
+    middle of the photo.
+    """
 
     method: str
     words: Share | None
     places: Share | None
+    middle: Share | None
     kinds: dict[str, Share]
 
     @property
     def words_shown(self) -> bool:
         """Whether suspicious words may be shown."""
-        return self.words is not None and self.words.shown
+        return self.method == METHOD and self.words is not None and self.words.shown
 
     @property
     def places_shown(self) -> bool:
         """Whether heatmaps may be shown."""
-        return self.places is not None and self.places.shown
+        return all(one is not None and one.shown for one in (self.places, self.middle))
 
     def asdict(self) -> dict[str, Any]:
         """As JSON keeps it."""
@@ -69,10 +76,11 @@ class Proof:
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Proof:
         """The inverse of `asdict`."""
-        words, places = (Share(**value[name]) if value[name] else None for name in ("words", "places"))
-        return cls(
-            value["method"], words, places, {kind: Share(**one) for kind, one in value["kinds"].items()}
+        words, places, middle = (
+            Share(**value[name]) if value.get(name) else None for name in ("words", "places", "middle")
         )
+        kinds = {kind: Share(**one) for kind, one in value["kinds"].items()}
+        return cls(value["method"], words, places, middle, kinds)
 
 
 def proof(
@@ -102,17 +110,28 @@ def proof(
         for kind in sorted({foil.kind for foil in found}):
             of_kind = np.array([foil.kind == kind for foil in found])
             kinds[kind] = share(hits[of_kind], chances[of_kind], photos[of_kind])
-    places = None
-    if (
-        pixels is not None
-        and tells_places(image_encoder)
-        and (told := [r for r in range(len(rows)) if rows[r].texts])
-    ):
-        assert image_encoder is not None
-        texts = encode_text([rows[number].texts[0] for number in told])
-        hot, random = deletion(image_encoder, pixels[told], texts, seed=seed)
-        places = share(hot, random, np.array(told))
-    return Proof(METHOD, words, places, kinds)
+    places = middle = None
+    if isinstance(image_encoder, ImageEncoder) and pixels is not None and tells_places(image_encoder):
+        places, middle = place_shares(image_encoder, pixels, [row.texts for row in rows], encode_text, seed)
+    return Proof(METHOD, words, places, middle, kinds)
+
+
+def place_shares(
+    image_encoder: ImageEncoder,
+    pixels: UInt8[np.ndarray, "N S S 3"],
+    texts: Sequence[Sequence[str]],
+    encode_text: EncodeText,
+    seed: int = 0,
+) -> tuple[Share, Share] | tuple[None, None]:
+    """The deletion test with the first text of each photo: against random patches and against the middle."""
+    told = [number for number, some in enumerate(texts) if some]
+    if not told:
+        return None, None
+    first = [texts[number][0] for number in told]
+    vectors = encode_text([*first, neutral_text(first[0])])
+    falls = deletion(image_encoder, pixels[told], vectors[:-1], vectors[-1], seed=seed)
+    photos = np.array(told)
+    return share(falls.hottest, falls.random, photos), share(falls.hottest, falls.middle, photos)
 
 
 def _default_foils(rows: Sequence[Row], seed: int, most: int) -> list[Foil]:
@@ -132,20 +151,22 @@ def word_hits(
     others: Float[np.ndarray, "M D"] | None,
     *,
     method: str = METHOD,
+    longest: int | None = None,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """For every foil: whether the most suspicious phrase overlaps a changed word, and the chance of a random one.
 
     Of phrases that are equally suspicious each counts in part.
     """
     hits, chances = np.zeros(len(foils)), np.zeros(len(foils))
-    for number, (foil, text) in enumerate(
-        zip(foils, prepare([f.text for f in foils], encode_text, method=method), strict=True)
-    ):
-        if text.probes:
-            touched = overlaps(text.probes, foil)
-            scores = phrase_scores(photo_features[foil.photo], text, others, method=method)
-            hits[number] = touched[scores == scores.max()].mean()
-            chances[number] = touched.mean()
+    for start in range(0, len(foils), BATCH):
+        part = foils[start : start + BATCH]
+        texts = prepare([foil.text for foil in part], encode_text, method=method, longest=longest)
+        for number, (foil, text) in enumerate(zip(part, texts, strict=True), start):
+            if text.probes:
+                touched = overlaps(text.probes, foil)
+                scores = phrase_scores(photo_features[foil.photo], text, others, method=method)
+                hits[number] = touched[scores == scores.max()].mean()
+                chances[number] = touched.mean()
     return hits, chances
 
 

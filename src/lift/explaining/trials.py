@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -17,31 +18,61 @@ DRAWS: Final = 4  # of random patches for every photo
 Box = tuple[float, float, float, float]  # left, top, right, bottom in picture widths
 
 
+class Falls(NamedTuple):
+    """How much N cosines fell when a quarter of the patches was painted in the photo's mean colour."""
+
+    hottest: Float[np.ndarray, " N"]
+    random: Float[np.ndarray, " N"]
+    middle: Float[np.ndarray, " N"]
+
+
 def deletion(
     image_encoder: ImageEncoder,
     pixels: UInt8[np.ndarray, "N S S 3"],
     text_features: Float[np.ndarray, "N D"],
+    neutral: Float[np.ndarray, " D"],
     *,
     seed: int = 0,
     batch: int = 64,
-) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
-    """Fall of the cosine when a quarter of the patches is painted in the photo's mean colour: (hottest, random)."""
-    random = np.random.default_rng(seed)
-    hot, chance = np.zeros(len(pixels)), np.zeros(len(pixels))
+) -> Falls:
+    """Paint over the hottest patches for each photo's text, as many at random, and the ones in the middle.
+
+    What is told of is mostly in the middle of a photo, so a heatmap is of use only where it beats that.
+    """
+    lots = np.random.default_rng(seed)
+    falls = Falls(*(np.zeros(len(pixels)) for _ in range(3)))
     for start in range(0, len(pixels), batch):
         part, texts = np.asarray(pixels[start : start + batch]), text_features[start : start + batch]
-        grid = patch_cosines(image_encoder, part, texts)
-        heat, side = grid.reshape(len(part), -1), grid.shape[1]
+        grid = patch_cosines(image_encoder, part, texts - neutral)
+        heat, side, stop = grid.reshape(len(part), -1), grid.shape[1], start + len(part)
         blanked = max(1, round(BLANKED * heat.shape[1]))
-        before = _cosines(image_encoder, part, texts)
-        stop = start + len(part)
-        hottest = np.argsort(-heat, axis=1, kind="stable")[:, :blanked]
-        hot[start:stop] = before - _cosines(image_encoder, painted(part, hottest, side), texts)
+        fall = partial(_fall, image_encoder, part, texts, blanked, side)
+        falls.hottest[start:stop] = fall(np.argsort(-heat, axis=1, kind="stable"))
+        middle = np.argsort(-centrality(side).ravel(), kind="stable")
+        falls.middle[start:stop] = fall(np.tile(middle, (len(part), 1)))
+        every = np.tile(np.arange(heat.shape[1]), (len(part), 1))
         for _ in range(DRAWS):
-            drawn = random.permuted(np.tile(np.arange(heat.shape[1]), (len(part), 1)), axis=1)[:, :blanked]
-            fall = before - _cosines(image_encoder, painted(part, drawn, side), texts)
-            chance[start:stop] += fall / DRAWS
-    return hot, chance
+            falls.random[start:stop] += fall(lots.permuted(every, axis=1)) / DRAWS
+    return falls
+
+
+def _fall(
+    image_encoder: ImageEncoder,
+    pixels: np.ndarray,
+    texts: np.ndarray,
+    blanked: int,
+    side: int,
+    order: np.ndarray,
+) -> np.ndarray:
+    """Fall of each cosine (B,) when the first `blanked` patches of each row of `order` are painted over."""
+    after = _cosines(image_encoder, painted(pixels, order[:, :blanked], side), texts)
+    return _cosines(image_encoder, pixels, texts) - after
+
+
+def centrality(side: int) -> Float[np.ndarray, "h w"]:
+    """A heatmap that always points at the middle: minus the distance to it, in patches, along the farther axis."""
+    away = np.abs(np.arange(side) - (side - 1) / 2)
+    return -np.maximum(away[:, None], away[None])
 
 
 def painted(

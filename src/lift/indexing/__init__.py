@@ -4,7 +4,9 @@ from lift.indexing.adding import Added, NewPhoto
 from lift.indexing.finding import IndexConfig, SearchConfig, index, picture_grid, search
 from lift.indexing.folder import Index, Match
 from lift.indexing.judging import ClassifyConfig, Label, classify
+from lift.indexing.managing import ManageConfig, manage
 from lift.indexing.query import Query
+from lift.indexing.watching import WatchConfig, watch
 
 __all__ = [
     "Added",
@@ -12,12 +14,16 @@ __all__ = [
     "Index",
     "IndexConfig",
     "Label",
+    "ManageConfig",
     "Match",
     "NewPhoto",
     "Query",
     "SearchConfig",
+    "WatchConfig",
     "classify",
     "index",
+    "manage",
     "picture_grid",
     "search",
+    "watch",
 ]

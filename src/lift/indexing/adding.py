@@ -14,16 +14,16 @@ from uuid import uuid4
 import numpy as np
 
 from lift.artefact import fsync_folder
+from lift.catalogue.changing import Change, apply, make_folder, place_of, writable
+from lift.catalogue.commits import UPLOADS
+from lift.catalogue.fields import join_fields, stored_value
+from lift.catalogue.segments import Entry
+from lift.catalogue.view import View
 from lift.data import BadImage
 from lift.data.decoding import MAX_PIXELS, read_photo
 from lift.errors import LiftError
 from lift.indexing.building import encode
-from lift.indexing.changing import Change, apply, make_folder, place_of, writable
-from lift.indexing.commits import UPLOADS
-from lift.indexing.fields import join_fields, stored_value
 from lift.indexing.photos import BATCH, SetAside
-from lift.indexing.segments import Entry
-from lift.indexing.view import View
 from lift.model import Model, Rival
 
 

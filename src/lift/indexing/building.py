@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from lift.artefact import new_folder, write_json
+from lift.catalogue.commits import FORMAT, SEGMENTS, write_commit
+from lift.catalogue.segments import Entry, SegmentWriter
 from lift.console import progress_bar
 from lift.data import Dataset, is_dataset
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
-from lift.indexing.commits import FORMAT, SEGMENTS, write_commit
 from lift.indexing.photos import (
     BATCH,
     Batch,
@@ -27,7 +28,6 @@ from lift.indexing.photos import (
     sign_of,
     state_of,
 )
-from lift.indexing.segments import Entry, SegmentWriter
 from lift.indexing.tables import MetadataTable
 from lift.model import Model, Rival
 
@@ -43,6 +43,7 @@ class Source:
     dataset: Dataset | None = None
     numbers: np.ndarray | None = None
     table: MetadataTable | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __len__(self) -> int:
         return len(self.files) if self.numbers is None else len(self.numbers)
@@ -67,10 +68,10 @@ class Source:
         own = {} if self.dataset is None else dict(OF_DATASET)
         return {**own, **(self.table.fields if self.table else {})}
 
-    def batches(self, model: Model | Rival, max_pixels: int) -> Iterator[Batch]:
+    def batches(self, model: Model | Rival) -> Iterator[Batch]:
         """The photos as `model` sees them, in order, with their metadata."""
         if self.dataset is None or self.numbers is None:
-            batches = from_files(self.folder, self.files, model, max_pixels)
+            batches = from_files(self.folder, self.files, model, self.max_pixels)
         else:
             batches = from_dataset(self.dataset, self.numbers, model)
         for batch in batches:
@@ -103,7 +104,11 @@ class Source:
 
 
 def open_source(
-    photos: Path | str, split: str = "all", metadata: Path | None = None, column: str | None = None
+    photos: Path | str,
+    split: str = "all",
+    metadata: Path | None = None,
+    column: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Source:
     """Look at `photos`: a DATASET when it holds dataset.json, else a folder of photo files.
 
@@ -112,7 +117,7 @@ def open_source(
     if is_dataset(photos) or "://" in str(photos):
         dataset = Dataset(photos)
         numbers = dataset.split(split)
-        source = Source(Path(dataset.folder), [], dataset, numbers)
+        source = Source(Path(dataset.folder), [], dataset, numbers, max_pixels=max_pixels)
         keys = [dataset.rows[number].key for number in numbers]
     else:
         photos = Path(photos)
@@ -123,15 +128,13 @@ def open_source(
             raise LiftError(
                 f"{photos} holds no photos", "give a folder with JPEG, PNG or WebP files, at any depth"
             )
-        source, keys = Source(photos, files), [file.as_posix() for file in files]
+        source, keys = Source(photos, files, max_pixels=max_pixels), [file.as_posix() for file in files]
     if metadata is None:
         return source
     return replace(source, table=MetadataTable.read(metadata, keys, column, taken=source.fields))
 
 
-def request_of(
-    model: Model | Rival, source: Source, split: str = "all", max_pixels: int = MAX_PIXELS
-) -> dict[str, Any]:
+def request_of(model: Model | Rival, source: Source, split: str = "all") -> dict[str, Any]:
     """What an INDEX was asked for; equal requests give equal bytes."""
     photos = source.describe()
     request = {
@@ -139,7 +142,7 @@ def request_of(
         "photos": photos["folder"],
         "state of the photos": photos["state"],
         "split": split,
-        "max_pixels": max_pixels,
+        "max_pixels": source.max_pixels,
     }
     return {**request, "metadata": source.table.sha256} if source.table else request
 
@@ -159,7 +162,7 @@ def write_index(model: Model | Rival, source: Source, out: Path, request: dict[s
     """Encode the photos and write the INDEX folder whole or not at all; returns report.json's content."""
     with new_folder(out) as folder:
         write_json(folder / "index.json", {"format": FORMAT, "kind": "index"})
-        rows, entry, set_aside = _write_vectors(model, source, folder, request["max_pixels"])
+        rows, entry, set_aside = _write_vectors(model, source, folder)
         report = report_of(len(source), rows, set_aside)
         if not rows:
             raise LiftError(
@@ -212,7 +215,7 @@ def encode(model: Model | Rival, pixels: np.ndarray) -> np.ndarray:
 
 
 def _write_vectors(
-    model: Model | Rival, source: Source, folder: Path, max_pixels: int
+    model: Model | Rival, source: Source, folder: Path
 ) -> tuple[int, dict[str, Any], list[SetAside]]:
     """Stream the segment; returns the number of rows, what a commit says of it, and what was set aside."""
     set_aside = list[SetAside]()
@@ -220,7 +223,7 @@ def _write_vectors(
         SegmentWriter(folder / SEGMENTS, "00000001a", model.dim, source.fields) as writer,
         progress_bar("indexing photos", len(source)) as bar,
     ):
-        for batch in source.batches(model, max_pixels):
+        for batch in source.batches(model):
             set_aside += batch.set_aside
             if batch.entries:
                 writer.write(encode(model, batch.pixels), batch.entries)

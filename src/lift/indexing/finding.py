@@ -12,12 +12,13 @@ from typing import Literal
 from PIL import Image
 from tyro.conf import Positional
 
+from lift.catalogue.approximate import keep_fresh
+from lift.catalogue.fields import parse_where
 from lift.console import note, say
 from lift.data import BadImage
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError, UsageError
 from lift.indexing.building import open_source, request_of
-from lift.indexing.fields import parse_where
 from lift.indexing.folder import Index, Match
 from lift.indexing.grid import Section, write_grid
 from lift.indexing.photos import SetAside
@@ -83,10 +84,12 @@ class SearchConfig:
 def index(config: IndexConfig) -> Index:
     """Make the INDEX, say what was set aside, and open it."""
     model = load(config.run)
-    source = open_source(config.photos, config.split, config.metadata, config.metadata_column)
+    source = open_source(
+        config.photos, config.split, config.metadata, config.metadata_column, config.max_pixels
+    )
     if source.dataset is not None and (warning := resizing_note(model, source.dataset)):
         note(warning)
-    request = request_of(model, source, config.split, config.max_pixels)
+    request = request_of(model, source, config.split)
     done = bring(model, source, config.out, request, overwrite=config.overwrite)
     if done.how == "same":
         say(f"already done: {config.out} holds {done.photos} photos")
@@ -95,7 +98,10 @@ def index(config: IndexConfig) -> Index:
     else:
         say(f"{config.out}: {done.added} photos added, {done.updated} updated, {done.deleted} taken out")
     tell_set_aside(done.set_aside, config.out)
-    return Index.open(config.out)
+    opened = Index.open(config.out)
+    if facts := keep_fresh(opened.view):
+        note(f"approximate index made, recall@10 {facts['recall@10']:.1%}")
+    return opened
 
 
 def tell_set_aside(set_aside: Sequence[SetAside], out: Path) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from lift.artefact import digest
+from lift.catalogue.segments import Entry
 from lift.data import BadImage, Dataset
 from lift.errors import LiftError
-from lift.indexing.segments import Entry
 from lift.model import Model, Rival
 
 #: Files of a folder that are taken for photos; HEIC cannot be read, but must be reported and not passed over.

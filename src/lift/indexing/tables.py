@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.artefact import sha256_file
+from lift.catalogue.fields import join_fields, parse_date, stored_value
 from lift.console import note
 from lift.data.reading import read_sheet, read_text
 from lift.errors import LiftError
-from lift.indexing.fields import join_fields, parse_date, stored_value
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?")
 _TRUTH = {"true": True, "false": False}

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from lift.artefact import digest, read_manifest, refuse_foreign, settle, write_json
+from lift.catalogue.changing import Change, apply, place_of
+from lift.catalogue.fields import plain_value
+from lift.catalogue.segments import Entry
+from lift.catalogue.view import View, open_view
 from lift.console import progress_bar
-from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
 from lift.indexing.building import Source, encode, facts_of, report_of, write_index
-from lift.indexing.changing import Change, apply, place_of
-from lift.indexing.fields import plain_value
 from lift.indexing.photos import SetAside
-from lift.indexing.segments import Entry
-from lift.indexing.view import View, open_view
 from lift.model import Model, Rival
 
 #: Photos of one commit: a killed run loses at most so many.
@@ -90,9 +89,8 @@ def update(
     change = Change(gone=list(found.gone))
     for entry, row in found.retold:
         change.put(entry, view.vector(row))
-    max_pixels = (request or {}).get("max_pixels", MAX_PIXELS)
     with progress_bar("indexing photos", len(found.fresh)) as bar:
-        for batch in source.only(found.fresh).batches(model, max_pixels):
+        for batch in source.only(found.fresh).batches(model):
             done.set_aside += batch.set_aside
             change.gone += [
                 prefix + item.file for item in batch.set_aside
@@ -146,7 +144,7 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
     foreign: set[str] = set()
     for row, entry in view.entries():
         if entry.place == number:
-            known[entry.key] = (row, entry.sign, _texts_of(entry))
+            known[entry.key] = (row, entry.sign, texts_of(entry))
         else:
             foreign.add(entry.key)
     found = Compared([], [], [], [])
@@ -157,14 +155,14 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
             found.set_aside.append(SetAside(key, "another photo of the INDEX has its name", remedy))
         elif key not in known or known[key][1] != entry.sign:
             found.fresh.append(at)
-        elif known[key][2] != _texts_of(entry):
+        elif known[key][2] != texts_of(entry):
             found.retold.append((replace(entry, key=key), known[key][0]))
         known.pop(key, None)
     found.gone.extend(known)
     return found
 
 
-def _texts_of(entry: Entry) -> str:
+def texts_of(entry: Entry) -> str:
     """16 digits over path, texts and metadata of a photo."""
     metadata = {name: str(plain_value(value)) for name, value in entry.metadata.items()}
     return digest([entry.path, list(entry.captions), metadata])

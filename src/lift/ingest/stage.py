@@ -85,7 +85,7 @@ def _refuse_made(source: Path) -> None:
     """Raise LiftError for a folder that lift made: its own files would be taken for tables of captions."""
     marks = [("DATASET", ("dataset.json", name)) for name in ("pixels.npy", "members.npy")]
     marks += [("STORE", ("store.json", "commits")), ("RUN", ("run.json", "checkpoint"))]
-    marks += [("INDEX", ("index.json", "vectors.npy"))]
+    marks += [("INDEX", ("index.json", name)) for name in ("vectors.npy", "commits")]
     for kind, names in marks:
         if all((source / name).exists() for name in names):
             raise LiftError(

@@ -55,7 +55,8 @@ def make_app(
     _add_page(app)
     app.state.docs_page = about.docs_page(app.openapi())
     rates = Rates(service.config.rate, 4 * service.config.rate)
-    guard = Guard(app, keys=app.state.keys, rates=rates, limits=service.limits, hosts=hosts)
+    keys, limits, seconds = app.state.keys, service.limits, service.config.seconds
+    guard = Guard(app, keys=keys, rates=rates, limits=limits, hosts=hosts, seconds=seconds)
     return Watch(guard, service.counts)
 
 

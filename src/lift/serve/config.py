@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+LONG = 8  #: times as long may adding photos and sending a table take
+
 
 @dataclass(frozen=True)
 class ServeConfig:
@@ -41,12 +43,12 @@ class ServeConfig:
     """photos cannot be added or deleted over HTTP"""
     threads: int = 2
     """threads that work for requests beside the one that encodes texts"""
-    waiting: int = 64
+    waiting: int = 32
     """pieces of work that may wait for a thread; more are answered 503"""
     rate: float = 50
     """requests a second that one client may send on average, four times as many at once; 0: any number"""
-    seconds: float = 30
-    """a request that waits longer for its answer gets 503"""
+    seconds: float = 15
+    """a request not answered by then gets 503; adding photos and sending a table may take eight times as long"""
     max_pixels: int = 40_000_000
     """a photo with more pixels is refused before decoding"""
     max_megabytes: float = 25

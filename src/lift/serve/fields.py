@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lift.catalogue.fields import plain_value
+from lift.catalogue.segments import FIELD
 from lift.indexing import Index
-from lift.indexing.fields import plain_value
-from lift.indexing.segments import FIELD
 
 MOST_VALUES = 50
 

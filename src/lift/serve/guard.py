@@ -13,9 +13,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lift.serve.config import Limits
-from lift.serve.refusing import Refused, answer
+from lift.serve.config import LONG, Limits
+from lift.serve.lanes import DEADLINE
+from lift.serve.refusing import Busy, Refused, answer
 
+#: Requests that are answered at once; each may hold a body.
+MOST_ACTIVE = 500
+LONG_PATHS = ("/api/photos", "/api/tables")
 COOKIE = "lift_session"
 COOKIE_SECONDS = 12 * 3600
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -109,10 +113,18 @@ class Guard:
     """ASGI: refuses what must not come in, counts the bytes of bodies, and puts the security headers on answers."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: Keys, rates: Rates, limits: Limits, hosts: frozenset[str] | None
+        self,
+        app: ASGIApp,
+        *,
+        keys: Keys,
+        rates: Rates,
+        limits: Limits,
+        hosts: frozenset[str] | None,
+        seconds: float,
     ) -> None:
-        """`hosts`: the names this server answers to, without ports; None: any."""
+        """hosts: the names this server answers to, without ports; None: any. seconds: to answer a usual request."""
         self.app, self.keys, self.rates, self.limits, self.hosts = app, keys, rates, limits, hosts
+        self.seconds, self.active = seconds, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,12 +151,20 @@ class Guard:
             refusal = answer(error.status_code, error.detail, error.remedy, number, error.headers)
             await refusal(scope, receive, with_headers)
             return
-        await self.app(scope, counted, with_headers)
+        self.active += 1
+        long = scope["method"] == "POST" and scope["path"] in LONG_PATHS
+        DEADLINE.set(time.monotonic() + self.seconds * (LONG if long else 1))  # of this request's own task
+        try:
+            await self.app(scope, counted, with_headers)
+        finally:
+            self.active -= 1
 
     def check(self, scope: Scope) -> None:
         """Raise Refused unless the request may come in."""
         headers, path = Headers(scope=scope), scope["path"]
         client = scope["client"][0] if scope.get("client") else "?"
+        if self.active >= MOST_ACTIVE and not path.startswith("/health/"):
+            raise Busy(f"{self.active} requests are being answered already")
         if not path.startswith("/health/") and (wait := self.rates.wait(client)):
             seconds = {"Retry-After": str(max(1, round(wait + 0.5)))}
             raise Refused(429, "too many requests", "wait for the seconds in Retry-After", seconds)

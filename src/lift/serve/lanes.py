@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from lift.serve.refusing import Busy
+from lift.text import TextEncoder
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+#: When the request at hand must be answered, in seconds of `time.monotonic`; kept by Guard.
+DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+
+
+def _left(seconds: float) -> float:
+    """Seconds that a piece of work may still take: at most `seconds`, and none behind the request's own deadline."""
+    return max(0.0, min(seconds, DEADLINE.get() - time.monotonic()))
 
 
 class Lane:
@@ -33,11 +46,11 @@ class Lane:
         work = self._pool.submit(function, *args, **kwargs)
         work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(work), self.seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(work), _left(self.seconds))
         except TimeoutError as error:
             if work.done() and not work.cancelled():
                 raise  # a TimeoutError of the work itself
-            raise Busy(f"no answer within {self.seconds:g} seconds", after=5) from error
+            raise Busy("there was no answer in time", after=5) from error
 
     def _free(self) -> None:
         self.held -= 1
@@ -45,6 +58,26 @@ class Lane:
     def close(self) -> None:
         """Finish what was accepted."""
         self._pool.shutdown(wait=True)
+
+
+class _OneAtATime:
+    """A text encoder that other threads wait for: fast tokenizers of transformers keep settings while they work."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder, self._lock = encoder, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode(self, *arguments: Any, **options: Any) -> np.ndarray:
+        """As the encoder itself."""
+        with self._lock:
+            return self._encoder.encode(*arguments, **options)
+
+
+def one_at_a_time(encoder: TextEncoder) -> TextEncoder:
+    """The same encoder for several threads."""
+    return cast(TextEncoder, _OneAtATime(encoder))
 
 
 class TextLane:
@@ -87,9 +120,9 @@ class TextLane:
             if self._worker is None or self._worker.done():
                 self._worker = asyncio.create_task(self._work())
             try:
-                found |= await asyncio.wait_for(done, self.seconds)
+                found |= await asyncio.wait_for(done, _left(self.seconds))
             except TimeoutError as error:
-                raise Busy(f"no answer within {self.seconds:g} seconds", after=5) from error
+                raise Busy("there was no answer in time", after=5) from error
         self._known.update(found)
         for text in found:
             self._known.move_to_end(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from lift.data import BadImage
 from lift.errors import LiftError
+from lift.serve.logs import failure
 
 #: What to say where the framework refuses by itself.
 _WORDS = {
@@ -91,6 +92,11 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, BadImage)
         return answer(422, f"the photo cannot be used: {error.reason}", error.remedy, number(request))
 
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        failure("the database or the disk refused", error, number=number(request))
+        again = Busy("the server cannot write or read what it must at the moment", after=10)
+        return answer(503, again.detail, again.remedy, number(request), again.headers)
+
     async def bug(request: Request, error: Exception) -> JSONResponse:
         del error
         return answer(
@@ -105,9 +111,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ValidationError, invalid)
     app.add_exception_handler(LiftError, mistake)
     app.add_exception_handler(BadImage, bad_image)
+    app.add_exception_handler(SQLAlchemyError, broken)
+    app.add_exception_handler(OSError, broken)
     app.add_exception_handler(Exception, bug)
-
-
-def encoded(value: Any) -> bytes:
-    """JSON bytes as answers have it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 import time
@@ -16,11 +17,12 @@ from lift.data import decode_image
 from lift.errors import LiftError
 from lift.indexing import Index, Match, Query
 from lift.model import Model
-from lift.serve.config import Limits, ServeConfig
+from lift.serve.config import LONG, Limits, ServeConfig
 from lift.serve.counting import Counts
 from lift.serve.fields import FieldFacts
 from lift.serve.judge import Judge
-from lift.serve.lanes import Lane, TextLane
+from lift.serve.lanes import Lane, TextLane, one_at_a_time
+from lift.serve.logs import event, failure
 from lift.serve.pictures import Pictures
 from lift.serve.refusing import Refused
 from lift.serve.state import State, sqlite_url
@@ -39,15 +41,17 @@ class Service:
         self.model = self.index.load_model(config.run)
         if config.query_encoder is not None:
             self.model.stand_in(config.query_encoder)
+        if isinstance(self.model, Model):
+            self.model.text_encoder = one_at_a_time(self.model.text_encoder)
         self.folder = config.state or config.index.with_name(config.index.name + ".server")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's photos and answers
         self.pictures = Pictures(self.folder / "pictures")
         self.judge = Judge(self.model, config.calibration)
         self.state = State(config.database or sqlite_url(self.folder / "state.db"))
-        self.texts = TextLane(self.model.encode_text, waiting=config.waiting, seconds=config.seconds)
-        self.work = Lane("work", config.threads, config.waiting, config.seconds)
-        self.views = Lane("views", 2, 512, config.seconds)
-        self.ready, self._facts = False, FieldFacts()
+        self.texts = TextLane(self.model.encode_text, waiting=config.waiting, seconds=LONG * config.seconds)
+        self.work = Lane("work", config.threads, config.waiting, LONG * config.seconds)
+        self.views = Lane("views", 2, 256, LONG * config.seconds)
+        self.ready, self.switched, self._facts = False, False, FieldFacts()
         self._looked, self._changing = time.monotonic(), threading.Lock()
         for lane in (self.texts, self.work, self.views):
             self.counts.watch_lane(lane.name, lambda lane=lane: lane.held)  # type: ignore[misc]
@@ -65,6 +69,11 @@ class Service:
         for lane in (self.texts, self.work, self.views):
             lane.close()
         self.state.close()
+
+    def tell(self, **asked: Any) -> None:
+        """Log what was asked, where that was wished."""
+        if self.config.log_texts:
+            event("asked", **asked)
 
     # -- pictures and vectors
 
@@ -98,19 +107,46 @@ class Service:
     # -- the INDEX
 
     def current(self) -> Index:
-        """The INDEX, not more than a second behind what other processes did to it."""
+        """The INDEX, not more than a second behind what other processes did to it.
+
+        Refused 503 once it has been switched to another model, whose vectors ours must not be compared with.
+        """
         if time.monotonic() - self._looked > REFRESH_SECONDS and self._changing.acquire(blocking=False):
             try:
-                self.index.refresh()
+                self._take(lambda index: index.refresh())
                 self._looked = time.monotonic()
             finally:
                 self._changing.release()
+        self._check_model()
         return self.index
 
     def changing(self, change: Callable[[Index], T]) -> T:
         """What `change` returns; one at a time, as a change ends with the INDEX seeing its newest state."""
+        self._check_model()
         with self._changing:
-            return change(self.index)
+            return self._take(change)
+
+    def _take(self, change: Callable[[Index], T]) -> T:
+        """Let `change` bring a copy to a newer state, and take that one unless it is another model's."""
+        newer = copy.copy(self.index)
+        done = change(newer)
+        try:
+            newer.check_model(self.model)
+        except LiftError as error:
+            self.switched = True
+            failure("the INDEX was switched to another model", error)
+        else:
+            self.index = newer
+        return done
+
+    def _check_model(self) -> None:
+        if self.switched:
+            raise Refused(
+                503,
+                "the INDEX was switched to another model",
+                "start the server again; it then loads that model",
+                {"Retry-After": "60"},
+            )
 
     def find(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lift.console import note, say
 from lift.errors import LiftError, UsageError
-from lift.serve.config import Limits, ServeConfig
+from lift.serve.config import LONG, Limits, ServeConfig
 
 PACKAGES = ("fastapi", "uvicorn", "multipart", "sqlalchemy", "prometheus_client")
 MAKE_TOKEN = "python -c 'import secrets; print(secrets.token_urlsafe(32))' > token"
@@ -24,6 +24,7 @@ def serve(config: ServeConfig) -> None:
             f"`lift serve` needs packages that are not here ({', '.join(missing)})",
             "pip install 'lift[serve]'",
         )
+    check_options(config)
     token = read_token(config.token_file)
     check_address(config, token)
 
@@ -47,8 +48,8 @@ def serve(config: ServeConfig) -> None:
         proxy_headers=config.behind_proxy,
         forwarded_allow_ips="127.0.0.1",
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=int(config.seconds) + 5,
-        limit_concurrency=1000,
+        timeout_graceful_shutdown=int(LONG * config.seconds),
+        limit_concurrency=4000,
         h11_max_incomplete_event_size=Limits.header_bytes,
     )
     host, port = listener.getsockname()[:2]
@@ -57,6 +58,21 @@ def serve(config: ServeConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has finished
         signal.signal(number, lambda *_: None)
     uvicorn.Server(settings).run(sockets=[listener])
+
+
+def check_options(config: ServeConfig) -> None:
+    """UsageError for a number that makes no sense."""
+    least = {"threads": 1, "waiting": 0, "rate": 0, "seconds": 1, "max_pixels": 1, "max_megabytes": 0.001}
+    for name, value in least.items():
+        if not getattr(config, name) >= value:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} must be at least {value:g}, not {getattr(config, name):g}", "see --help"
+            )
+    if not 0 <= config.ask_share <= 1:
+        raise UsageError(f"--ask-share {config.ask_share:g} is no share", "give a number from 0 to 1")
+    if config.max_upload < config.max_megabytes:
+        raise UsageError("--max-upload is less than --max-megabytes, one photo", "give a larger --max-upload")
 
 
 def read_token(file: Path | None) -> str | None:

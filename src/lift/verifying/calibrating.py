@@ -16,11 +16,12 @@ from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError, UsageError
 from lift.explaining import Proof, proof
 from lift.model import Model, Rival, load
+from lift.negatives import own_pairs
 from lift.predict import exact_scores
 from lift.sentences import count_words
 from lift.verifying.fitting import LENGTHS, Promise, Scored, fit_groups
 from lift.verifying.folder import Calibration, encoder_id, write_calibration
-from lift.verifying.labelled import Labelled, mix_of, pairs_of_dataset, read_pairs, refuse_one_sided
+from lift.verifying.labelled import Labelled, mix_of, pairs_of_rows, read_pairs, refuse_one_sided
 from lift.verifying.photos import Photos
 from lift.verifying.tables import Columns, Unread
 from lift.verifying.telling import tell_calibration, tell_unread
@@ -183,8 +184,8 @@ def gather(config: CalibrateConfig) -> Gathered:
                 "these photos were trained on, or some of them: the model knows them better than it will know new "
                 "ones, so that the promise does not hold for those; use --split val"
             )
-        numbers = [int(number) for number in dataset.split(config.split)]
-        pairs = pairs_of_dataset(dataset, numbers, hard_share=config.hard_share, seed=config.seed)
+        rows = [dataset.rows[number] for number in dataset.split(config.split)]
+        pairs = pairs_of_rows(rows, own_pairs(dataset), hard_share=config.hard_share, seed=config.seed)
         photos = Photos(config.photos or config.pairs, max_pixels=config.max_pixels)
         source = {"name": dataset.name, "kind": "dataset", "id": dataset.id, "split": config.split}
     else:

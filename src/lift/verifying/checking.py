@@ -19,7 +19,7 @@ from lift.explaining import Prepared, prepare
 from lift.explaining import judged as explain
 from lift.predict import exact_scores
 from lift.rewording import language_of
-from lift.verifying.photos import Photos, Seen
+from lift.verifying.photos import PhotoPlace, Photos, Seen
 from lift.verifying.sheets import Sheet, open_sheet
 from lift.verifying.tables import Columns, Line, Unread, open_table, text_of
 from lift.verifying.verifier import Verdict, Verifier
@@ -81,7 +81,7 @@ def verify_table(
     source: Path,
     out: Path,
     *,
-    photos: Path | Photos | None = None,
+    photos: Path | PhotoPlace | None = None,
     split: str = "val",
     language: Language | None = None,
     words: Words = "mismatch",
@@ -102,13 +102,11 @@ def verify_table(
             "run `lift calibrate` and give its CALIBRATION",
         )
     if is_dataset(source):
-        place = photos if isinstance(photos, Photos) else Photos(photos or source, max_pixels=max_pixels)
+        place = _place(photos, source, max_pixels)
         extra, rows = [], _rows_of_dataset(Dataset(source), split)
     else:
         found, lines = open_table(source, columns, answers=False)
-        place = (
-            photos if isinstance(photos, Photos) else Photos(photos or source.parent, max_pixels=max_pixels)
-        )
+        place = _place(photos, source.parent, max_pixels)
         first = list(islice(lines, PIECE))
         header = list(dict.fromkeys(name for line in first if isinstance(line, Line) for name in line.cells))
         extra = [name for name in header if name not in (found.image, found.text)]
@@ -130,6 +128,12 @@ def verify_table(
     return checked
 
 
+def _place(given: Path | PhotoPlace | None, usual: Path, max_pixels: int) -> PhotoPlace:
+    if given is None or isinstance(given, Path):
+        return Photos(given or usual, max_pixels=max_pixels)
+    return given
+
+
 def _rows_of_dataset(dataset: Dataset, split: str) -> Iterator[_Asked | Unread]:
     number = 0
     for place in dataset.split(split):
@@ -139,7 +143,7 @@ def _rows_of_dataset(dataset: Dataset, split: str) -> Iterator[_Asked | Unread]:
 
 
 def _rows_of_table(
-    lines: Iterable[Line | Unread], columns: Columns, extra: Sequence[str], photos: Photos
+    lines: Iterable[Line | Unread], columns: Columns, extra: Sequence[str], photos: PhotoPlace
 ) -> Iterator[_Asked | Unread]:
     for line in lines:
         if isinstance(line, Unread):
@@ -166,7 +170,7 @@ def _language(rows: Sequence[_Asked | Unread]) -> Language:
 def _check(
     piece: Sequence[_Asked | Unread],
     verifier: Verifier,
-    photos: Photos,
+    photos: PhotoPlace,
     sheet: Sheet,
     checked: Checked,
     words: Words,
@@ -206,7 +210,7 @@ def _check(
 
 
 def _see(
-    keys: Iterable[str], verifier: Verifier, photos: Photos
+    keys: Iterable[str], verifier: Verifier, photos: PhotoPlace
 ) -> tuple[dict[str, Seen], dict[str, BadImage]]:
     seen, lost = {}, {}
     for key in keys:

@@ -86,7 +86,10 @@ def encoder_id(model: Model | Rival) -> str:
 
 
 class Calibration:
-    """A CALIBRATION opened: `groups`, `promise` (false_alarm, missed, confidence), and the manifest."""
+    """A CALIBRATION opened: `groups`, `promise` (false_alarm, missed, confidence), and the manifest.
+
+    proved: whether suspicious words and places beat chance; None where that was not asked.
+    """
 
     def __init__(self, folder: Path | str) -> None:
         """Open and check `folder`; LiftError when it is no CALIBRATION or was changed."""
@@ -100,14 +103,10 @@ class Calibration:
             self.promise = {
                 n: float(self.manifest["promise"][n]) for n in ("false_alarm", "missed", "confidence")
             }
+            told = self.manifest.get("explaining")
+            self.proved: Proof | None = Proof.from_dict(told) if told else None
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(str(error)) from error
-
-    @property
-    def proved(self) -> Proof | None:
-        """Whether suspicious words and places beat chance; None when that was not asked."""
-        kept = self.manifest.get("explaining")
-        return Proof.from_dict(kept) if kept else None
 
     def others(self) -> np.ndarray:
         """Unit vectors float32 (n, D) of some photos."""

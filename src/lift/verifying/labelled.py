@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lift.data import BadImage, Dataset, Row
+from lift.data import BadImage, Row
 from lift.errors import LiftError
-from lift.negatives import changes_of, own_pairs
+from lift.negatives import changes_of
 from lift.rewording import bare, same_meaning
 from lift.verifying.photos import Photos
 from lift.verifying.tables import Columns, Line, Unread, answer_of, lines_of, open_table, text_of
@@ -104,21 +104,19 @@ def _distinct(pairs: Sequence[Labelled], unread: list[Unread]) -> list[Labelled]
     return list(kept.values())
 
 
-def pairs_of_dataset(
-    dataset: Dataset, numbers: Sequence[int], *, hard_share: float, seed: int
+def pairs_of_rows(
+    rows: Sequence[Row], own: Mapping[str, Sequence[tuple[str, str]]], *, hard_share: float, seed: int
 ) -> list[Labelled]:
     """Each text of the photos as true, and one false one beside it.
 
     A false one is, with chance `hard_share`, the text with one fact changed by rule (lift.rewording; none that
-    another text of the photo tells) or a false text of the DATASET's own pairs; else, or where there is none, a text
-    of another photo, short for short and long for long.
+    another text of the photo tells) or a false text of `own`, (true, false) by key; else, or where there is none, a
+    text of another photo, short for short and long for long.
     """
     generator = np.random.default_rng(seed)
-    rows = [dataset.rows[number] for number in numbers]
-    own = own_pairs(dataset)
     pairs: list[Labelled] = []
     for position, row in enumerate(rows):
-        hard = _hard_texts(row, own.get(row.key, []), seed) if hard_share > 0 else []
+        hard = _hard_texts(row, own.get(row.key, ()), seed) if hard_share > 0 else []
         meanings: set[str] = set().union(*map(same_meaning, row.texts))
         for place, text in enumerate(row.texts):
             pairs.append(Labelled(row.key, text, True, "caption"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -23,6 +23,18 @@ class Seen(NamedTuple):
 
     pixels: np.ndarray
     thumbnail: Image.Image
+
+
+class PhotoPlace(Protocol):
+    """Where photos are found by what a table calls them; both raise BadImage for what cannot be used."""
+
+    def find(self, cell: str) -> str:
+        """The key of the photo that a cell names."""
+        ...
+
+    def see(self, key: str, model: Model | Rival, *, thumbnail: bool = False) -> Seen:
+        """The photo of a key."""
+        ...
 
 
 class Photos:

@@ -103,6 +103,7 @@ class ExcelSheet:
     def __init__(self, out: Path, language: Language, extra: Sequence[str], thumbnails: int) -> None:
         from openpyxl import Workbook
         from openpyxl.styles import Alignment, Font, PatternFill
+        from openpyxl.utils import get_column_letter
 
         self._out, self._partial = out, out.with_name(f".{out.name}.partial")
         self._book = Workbook(write_only=True)
@@ -111,10 +112,8 @@ class ExcelSheet:
         self._fills = {kind: PatternFill("solid", fgColor=colour) for kind, colour in COLOURS.items()}
         self._wrap = Alignment(wrap_text=True, vertical="top")
         header = [*column_names(language), *extra]
-        for place, name in enumerate([*_WIDTHS.values(), *(20 for _ in extra)]):
-            self._sheet.column_dimensions[
-                chr(ord("A") + place) if place < 26 else f"A{chr(39 + place)}"
-            ].width = name
+        for place, width in enumerate([*_WIDTHS.values(), *(20 for _ in extra)], 1):
+            self._sheet.column_dimensions[get_column_letter(place)].width = width
         self._sheet.freeze_panes = "A2"
         cells = [self._cell(name) for name in header]
         for cell in cells:
@@ -163,7 +162,7 @@ class ExcelSheet:
 
     def close(self) -> None:
         """Write the file and give it its name."""
-        self._sheet.auto_filter.ref = f"B1:{'H'}{self._rows}"
+        self._sheet.auto_filter.ref = f"B1:H{self._rows}"
         self._book.save(self._partial)
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())

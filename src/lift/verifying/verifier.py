@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from lift.calibration import MATCH, MISMATCH, decide
 from lift.errors import UsageError
-from lift.explaining import Suspicion, heatmap, suspicions
+from lift.explaining import Suspicion, heatmap, neutral_text, suspicions
 from lift.model import Model, Rival
 from lift.predict import count_beaten, exact_scores
 from lift.verifying.folder import Calibration, group_of
@@ -137,7 +137,8 @@ class Verifier:
             if words and self.shows("words") and verdict.decision != "match":
                 extra["suspicious"] = suspicions(photo_features, text, self.model.encode_text, self.others)
             if places and pixels is not None and self.shows("places") and isinstance(self.model, Model):
-                extra["heatmap"] = heatmap(self.model.image_encoder, pixels, vector)
+                neutral = self.model.encode_text([neutral_text(text)])[0]
+                extra["heatmap"] = heatmap(self.model.image_encoder, pixels, vector, neutral)
             if others is not None:
                 extra |= {"beaten": count_beaten(verdict.cosine, others), "background": len(others)}
             found.append(Verdict(**{**vars(verdict), **extra}))

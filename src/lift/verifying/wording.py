@@ -36,17 +36,10 @@ def percent(share: float) -> str:
 
 COLUMNS: dict[Language, tuple[str, ...]] = {
     "en": (
-        "picture",
-        "",
-        "verdict",
-        "chance that it fits",
-        "words that fit least",
-        "photo",
-        "description",
-        "note",
+        "picture", "sign", "verdict", "chance that it fits", "words that fit least", "photo", "description", "remark",
     ),
     "ja": ("写真", "記号", "判定", "一致する確率", "特に合わない語句", "写真ファイル", "説明", "備考"),
-}
+}  # fmt: skip
 
 
 def column_names(language: Language) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 // The tab "Add photos": several files at once, sent one after the other, each with its progress and its outcome.
-import { announce, h, showProblem } from "./elements.js";
+import { announce, h, sentences, showProblem } from "./elements.js";
 import { say, words } from "./language.js";
 import { droppable, megabytes, pasteable } from "./photofield.js";
 import { send } from "./server.js";
@@ -46,7 +46,7 @@ function take(files) {
     list.prepend(row);
     sent.all += 1;
     if (file.size > about.limits.photo_bytes) {
-      finish(row, failure({ key: "photo.tooLarge", args: [file.name, megabytes(about.limits.photo_bytes)] }));
+      finish(row, failure({ title: "photo.tooLarge", args: [file.name, megabytes(about.limits.photo_bytes)] }));
     } else queue.push({ file, row, caption: caption.value.trim() });
   }
   if (!running) sendAll();
@@ -98,11 +98,11 @@ const OUTCOMES = {
 };
 
 /** The outcome of a file: its state, texts of the page ([key, arguments]), and what the server said. */
-const outcomeOf = ({ state, reason, remedy }) => ({ state, texts: [], said: [reason, remedy].filter(Boolean).join(". ") });
-const failure = ({ title, key, remedyKey, args = [], error, remedy }) => ({
+const outcomeOf = ({ state, reason, remedy }) => ({ state, texts: [], said: sentences(reason, remedy) });
+const failure = ({ title, remedyKey, args = [], error, remedy }) => ({
   state: "set_aside",
-  texts: [title, key, remedyKey].filter(Boolean).map((one) => [one, args]),
-  said: [error, remedy].filter(Boolean).join(". "),
+  texts: [title, remedyKey].filter(Boolean).map((one) => [one, args]),
+  said: sentences(error, remedy),
 });
 
 function finish(row, { state, texts, said }) {

@@ -2,7 +2,7 @@
 import { announce, h, working } from "./elements.js";
 import { say, whenLanguageChanges, words } from "./language.js";
 import { get, post, remove } from "./server.js";
-import { markedSentence } from "./verdicts.js";
+import { doubtful, markedSentence } from "./verdicts.js";
 
 const FETCHED = 20;
 const panel = document.getElementById("ask");
@@ -47,7 +47,7 @@ export async function refresh(quietly = false) {
 const KEYS = {
   y: () => answer("yes"), ArrowRight: () => answer("yes"),
   n: () => answer("no"), ArrowLeft: () => answer("no"),
-  l: later, ArrowDown: later, u: undo,
+  l: later, u: undo,
 };
 
 function onKey(event) {
@@ -143,7 +143,7 @@ function show(said = null) {
   panel.querySelector(".picture").replaceChildren(image);
   const suspicious = question.suspicious ?? [];
   panel.querySelector(".sentence").replaceChildren(...markedSentence(question.sentence, suspicious));
-  panel.querySelector(".words").hidden = !suspicious.length;
+  panel.querySelector(".words").hidden = !doubtful(suspicious);
   if (cases[1]) new Image().src = cases[1].photo; // the next photo is there when it is needed
   if (said) announce(before + words("ask.next", question.sentence, words("ask.left", waiting)));
 }

@@ -1,10 +1,10 @@
 // The tab "Check a description": is it true of the photo, which words are doubtful, which place of the photo is meant?
 import { announce, button, h, refuse, working } from "./elements.js";
 import { warnOfForeign } from "./foreign.js";
-import { say, whenLanguageChanges, words } from "./language.js";
+import { say, words } from "./language.js";
 import { photoField } from "./photofield.js";
 import { pictureAbout, postAbout } from "./server.js";
-import { decisionLine, markedSentence, percent, promiseWords } from "./verdicts.js";
+import { decisionLine, doubtful, markedSentence, percent, promiseOf } from "./verdicts.js";
 
 const panel = document.getElementById("check");
 const place = panel.querySelector(".sentences");
@@ -23,7 +23,6 @@ export function startCheck(steps) {
     check();
   });
   panel.querySelector(".another").addEventListener("click", () => addSentence().focus());
-  whenLanguageChanges(showPromise);
 }
 
 export function aboutCheck(given) {
@@ -32,7 +31,8 @@ export function aboutCheck(given) {
   panel.querySelector(".compare").hidden = about.calibrated;
   say(panel.querySelector(".lead"), about.calibrated ? "check.lead" : "check.leadCompare");
   while (inputs().length < (about.calibrated ? 1 : 2)) addSentence();
-  showPromise();
+  promise.hidden = about.promises?.confidence === undefined;
+  if (!promise.hidden) say(promise, "promise.sure", [percent(about.promises.confidence)]);
 }
 
 /** Takes a photo over from another tab. */
@@ -113,8 +113,10 @@ function verdictItem(photo, verdict, rank, figure) {
   else item.append(h("p", { class: "decision" }, h("span", { class: "sign", "aria-hidden": "true" }, String(rank + 1)),
     rank ? h("strong", { say: ["check.rank", [rank + 1]] }) : h("strong", { say: "check.best" })));
   item.append(h("p", { class: "sentence" }, ...markedSentence(verdict.sentence, suspicious)));
-  if (suspicious.length) item.append(h("p", { class: "hint", say: "check.words" }));
-  if (judged) item.append(h("p", { class: "means", say: `check.${verdict.decision}Means` }));
+  if (doubtful(suspicious)) item.append(h("p", { class: "hint", say: "check.words" }));
+  if (verdict.decision === "ask") item.append(h("p", { say: "check.askMeans" }));
+  const promised = judged && promiseOf(verdict.decision, about.promises);
+  if (promised) item.append(promised);
   if (verdict.probability !== null)
     item.append(h("p", { class: "hint", say: ["check.probability", [percent(verdict.probability)]] }));
   if (!judged && verdict.background)
@@ -164,10 +166,4 @@ function decide(photo, verdict) {
     button("check.yes", answer("yes"), { kind: "small" }), button("check.no", answer("no"), { kind: "small" }));
   if (verdict.decision === "ask") place.append(button("check.later", later, { kind: "small" }));
   return place;
-}
-
-function showPromise() {
-  const lines = promiseWords(about?.promises);
-  promise.hidden = !lines.length || !about.calibrated;
-  promise.replaceChildren(promise.firstElementChild, ...lines);
 }

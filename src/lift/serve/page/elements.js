@@ -35,6 +35,10 @@ export function picture(photo, { large = false } = {}) {
   return image;
 }
 
+/** What the server said in pieces, as sentences: each begins with a capital and ends with a full stop. */
+export const sentences = (...pieces) =>
+  pieces.filter(Boolean).map((one) => one[0].toUpperCase() + one.slice(1) + (/[.!?]$/.test(one) ? "" : ".")).join(" ");
+
 /** Says something to screen readers without showing it. */
 export function announce(text) {
   const place = document.querySelector("dialog[open] [role=status]") ?? document.getElementById("said");
@@ -46,13 +50,13 @@ export function showProblem(problem) {
   const place = document.querySelector("dialog[open] [role=alert]") ?? document.getElementById("problem");
   place.replaceChildren();
   if (!problem) return;
-  const box = h("div", { class: "problem" }, h("p", {}, h("strong", { say: [problem.title ?? "error.title", problem.title ? (problem.args ?? []) : []] })));
-  if (problem.key) box.append(h("p", { say: [problem.key, problem.args ?? []] }));
+  const title = problem.title ? [problem.title, problem.args ?? []] : "error.title";
+  const box = h("div", { class: "problem" }, h("p", {}, h("strong", { say: title })));
   if (problem.remedyKey) box.append(h("p", { say: [problem.remedyKey, problem.args ?? []] }));
   if (problem.error) {
-    const said = h("p", { class: "said" }, h("span", { say: "error.said" }), " ", h("span", { lang: "en" }, problem.error));
+    const said = h("p", { class: "said" }, h("span", { say: "error.said" }), " ", h("span", { lang: "en" }, sentences(problem.error)));
     if (problem.remedy)
-      said.append(h("br"), h("span", { say: "error.whatNow" }), " ", h("span", { lang: "en" }, problem.remedy));
+      said.append(h("br"), h("span", { say: "error.whatNow" }), " ", h("span", { lang: "en" }, sentences(problem.remedy)));
     box.append(said);
   }
   box.append(button("app.close", () => showProblem(null), { kind: "quiet" }));

@@ -72,7 +72,7 @@ export function photoField(place, changed = () => {}) {
       preview.append(image);
       chosen.textContent = next.file ? next.file.name : shortName(next.key);
     }
-    empty.hidden = Boolean(next);
+    empty.hidden = limit.hidden = Boolean(next);
     chosen.hidden = clear.hidden = preview.hidden = !next;
     box.classList.toggle("filled", Boolean(next));
     input.value = "";

@@ -3,7 +3,7 @@
 /** What a request can fail with; `problem` is shown by showProblem. */
 export class ServerProblem extends Error {
   constructor(status, problem) {
-    super(problem.error ?? problem.key);
+    super(problem.error ?? problem.title);
     this.status = status;
     this.problem = problem;
   }
@@ -16,10 +16,10 @@ export const whenSignedOut = (listener) => (signedOut = listener);
 
 function problemOf(status, body, wait) {
   const said = { error: body?.error, remedy: body?.remedy };
-  if (status === 0) return { key: "error.unreachable", remedyKey: "error.unreachableRemedy" };
+  if (status === 0) return { title: "error.unreachable", remedyKey: "error.unreachableRemedy" };
   if (status === 429 || status === 503)
     return { title: "error.busy", remedyKey: "error.busyRemedy", args: [Math.max(1, Math.ceil(Number(wait) || 5))] };
-  return { key: STATUS_WORDS[status] ?? (status >= 500 ? "error.server" : "error.input"), ...said };
+  return { title: STATUS_WORDS[status] ?? (status >= 500 ? "error.server" : "error.input"), ...said };
 }
 
 function refused(status, body, wait) {

@@ -1,11 +1,12 @@
 // The tab "Check a table": send a table, watch the work, read the first rows, download the whole.
-import { announce, h, refuse, shortName, showProblem, working } from "./elements.js";
+import { announce, h, refuse, sentences, shortName, showProblem, working } from "./elements.js";
 import { say, words } from "./language.js";
 import { droppable, megabytes } from "./photofield.js";
 import { get, remove, send } from "./server.js";
-import { markedSentence, SIGNS } from "./verdicts.js";
+import { SIGNS } from "./verdicts.js";
 
 const PREVIEW = 20;
+const EARLIER = 5;
 const PAUSE_MS = 700;
 const panel = document.getElementById("table");
 const file = document.getElementById("table-file");
@@ -42,8 +43,9 @@ export function aboutTable(given) {
   const { table_bytes: bytes, table_rows: rows, upload_bytes: upload } = about.limits;
   say(document.getElementById("table-file-hint"), "table.fileHint", [megabytes(bytes), rows]);
   say(document.getElementById("table-zip-hint"), "table.zipHint", [megabytes(upload ?? bytes)]);
-  say(panel.querySelector(".lead"), about.calibrated ? "table.lead" : "table.leadCompare");
-  ask.closest("label").hidden = !about.calibrated;
+  panel.querySelector(".closed").hidden = about.calibrated;
+  panel.querySelector("form").hidden = !about.calibrated;
+  if (about.calibrated) showEarlier();
 }
 
 function showName(input) {
@@ -61,7 +63,7 @@ async function checkTable() {
   const form = new FormData();
   form.append("table", file.files[0]);
   if (zip.files.length) form.append("photos", zip.files[0]);
-  if (about.calibrated && ask.checked) form.append("ask", "true");
+  if (ask.checked) form.append("ask", "true");
   results.hidden = true;
   await working(panel.querySelector("form .main"), async () => {
     try {
@@ -86,7 +88,7 @@ function showState(share, key, ...args) {
 /** Follows a job until it is done, failed, or stopped here. */
 async function watch(number) {
   while (job === number) {
-    const now = await get(`/api/tables/${encodeURIComponent(number)}`);
+    const now = await get(addressOf(number));
     if (job !== number) return;
     if (now.state === "done") return showResults(now);
     if (now.state === "failed") {
@@ -104,55 +106,69 @@ async function stop() {
   const stopped = job;
   job = null;
   progress.hidden = true;
-  await working(null, () => remove(`/api/tables/${encodeURIComponent(stopped)}`));
+  await working(null, () => remove(addressOf(stopped)));
   announce(words("table.stopped"));
 }
 
+const addressOf = (number) => `/api/tables/${encodeURIComponent(number)}`;
+const downloadOf = (number, kind, key, look) =>
+  h("a", { class: look, href: `${addressOf(number)}/result?format=${kind}`, download: "", say: key });
+
 async function showResults(done) {
-  const address = `/api/tables/${encodeURIComponent(done.id)}`;
-  const preview = await get(`${address}/rows?top=${PREVIEW}`);
+  const { rows } = await get(`${addressOf(done.id)}/rows?top=${PREVIEW}`);
   const heading = h("h3", { tabindex: "-1", say: ["table.done", [done.total]] });
-  const download = (kind, key) => h("a", { class: "button main", href: `${address}/result?format=${kind}`, download: "", say: key });
   results.replaceChildren(heading, countsList(done.counts),
-    h("p", { class: "actions" }, download("xlsx", "table.excel"), download("csv", "table.csv")),
-    ...rowsTable(preview.rows.filter((row) => !row.reason)), ...asideList(preview.rows.filter((row) => row.reason), done.counts));
+    h("p", { class: "actions" }, downloadOf(done.id, "xlsx", "table.excel", "button main"), downloadOf(done.id, "csv", "table.csv", "button")),
+    ...asideList(rows.filter((row) => !row.decision), done.counts),
+    ...rowsTable(rows.filter((row) => row.decision), !zip.files.length));
   results.hidden = false;
   announce(heading.textContent);
   heading.focus({ preventScroll: true });
   results.scrollIntoView({ block: "start" });
   queueChanged();
+  showEarlier();
 }
 
 function countsList(counts) {
-  const shown = Object.keys(SIGNS).filter((decision) => about.calibrated || counts[decision]);
-  return h("ul", { class: "counts" }, ...shown.map((decision) => h("li", { class: decision },
+  return h("ul", { class: "counts" }, ...Object.keys(SIGNS).map((decision) => h("li", { class: decision },
     h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[decision]),
     h("span", { say: `check.${decision}` }), h("strong", {}, String(counts[decision])))));
 }
 
-function rowsTable(rows) {
+/** The first rows; small photos are shown where they are those of the collection. */
+function rowsTable(rows, pictured) {
   if (!rows.length) return [];
-  const judged = rows.some((row) => row.decision);
-  const columns = ["table.photo", "table.text", judged ? "table.verdict" : "table.place"];
+  const columns = ["table.photo", "table.text", "table.verdict", "table.words"];
   const body = rows.map((row) => h("tr", {},
-    h("td", {}, row.thumbnail ? h("img", { src: row.thumbnail, alt: "", loading: "lazy" }) : null,
-      h("span", { class: "name", title: row.photo }, shortName(row.photo))),
-    h("td", {}, ...markedSentence(row.sentence, row.decision === "mismatch" || row.decision === "ask" ? row.suspicious : [])),
-    h("td", { class: row.decision ?? "" }, ...verdictCell(row))));
+    h("td", {}, pictured && thumbnail(row.photo), h("span", { class: "name", title: row.photo }, shortName(row.photo))),
+    h("td", {}, row.sentence),
+    h("td", { class: row.decision }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[row.decision]), " ",
+      h("span", { say: `check.${row.decision}` })),
+    h("td", {}, row.decision === "match" ? "" : row.words.split(", ")[0])));  // the first one is the most doubtful
   return [h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "preview" },
     h("table", {}, h("caption", { id: "preview", say: ["table.preview", [rows.length]] }),
       h("thead", {}, h("tr", {}, ...columns.map((key) => h("th", { scope: "col", say: key })))), h("tbody", {}, ...body)))];
 }
 
-function verdictCell(row) {
-  if (row.decision)
-    return [h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[row.decision]), " ", h("span", { say: `check.${row.decision}` })];
-  return row.background ? [h("span", { say: ["check.beaten", [row.beaten, row.background]] })] : ["–"];
-}
+const thumbnail = (key) =>
+  h("img", { src: `/api/photo/thumbnail?key=${encodeURIComponent(key)}&size=128`, alt: "", loading: "lazy" });
 
 function asideList(rows, counts) {
   if (!counts.set_aside) return [];
-  const items = rows.map((row) => h("li", {}, h("span", { say: ["table.row", [row.row]] }), ": ",
-    h("span", { lang: "en" }, [row.reason, row.remedy].filter(Boolean).join(". "))));
+  const items = rows.map((row) => h("li", {}, h("span", { say: ["table.row", [row.row]] }), ": ", h("span", {}, row.photo), " – ",
+    h("span", { lang: "en" }, sentences(row.note))));
   return [h("h4", { say: ["table.setAside", [counts.set_aside]] }), h("ul", { class: "aside" }, ...items)];
+}
+
+/** Tables checked before, also by an earlier visit: their results can still be had. */
+async function showEarlier() {
+  const { jobs } = await get("/api/tables");
+  const ended = jobs.filter((one) => one.state === "done" || one.state === "failed").slice(0, EARLIER);
+  const list = panel.querySelector(".earlier");
+  list.hidden = !ended.length;
+  list.querySelector("ul").replaceChildren(...ended.map((one) => h("li", {}, h("span", { class: "name" }, one.name),
+    h("span", { class: "hint", say: ["table.at", [new Date(one.made)]] }),
+    ...(one.state === "done"
+      ? [downloadOf(one.id, "xlsx", "table.excel"), downloadOf(one.id, "csv", "table.csv")]
+      : [h("span", { say: "table.failed" })]))));
 }

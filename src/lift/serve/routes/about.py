@@ -101,7 +101,7 @@ async def live() -> Health:
 @router.get("/health/ready", responses={503: {"model": Health}})
 async def ready(service: Serving) -> Response:
     """Model and database can be used."""
-    fit = service.ready and await run_in_threadpool(service.state.ready)
+    fit = service.ready and not service.switched and await run_in_threadpool(service.state.ready)
     return JSONResponse({"state": "ok" if fit else "not ready"}, 200 if fit else 503)
 
 

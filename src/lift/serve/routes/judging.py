@@ -44,6 +44,7 @@ async def verify_photo(
 
 def _verify(service: Service, picture: Image.Image, body: VerifyPhotoBody, key: str | None) -> VerifyAnswer:
     judge = service.judge
+    service.tell(key=key, sentences=body.sentences)
     verdicts = judge.verdicts(service.pixels(picture), body.sentences, words=body.words and judge.words)
     kept, answers = None, []
     for verdict in verdicts:

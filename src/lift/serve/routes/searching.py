@@ -66,6 +66,7 @@ async def search_photo(
 
 async def _search(service: Service, body: SearchBody, photo: np.ndarray | None) -> SearchAnswer:
     began = time.perf_counter()
+    service.tell(**body.model_dump(exclude_defaults=True))
     if body.text is None and photo is None:
         raise Refused(422, "there is nothing to look for", "give text, key or a photo")
     texts = [*([body.text] if body.text is not None else []), *body.without]

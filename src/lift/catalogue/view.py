@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from lift.artefact import sha256_file
-from lift.indexing.commits import DELETED, SEGMENTS, UPLOADS, Commit, damaged, numbers, read_commit
-from lift.indexing.fields import Where, mask_of
-from lift.indexing.segments import FIELD, PARTS, Entry, Segment, key_hashes
+from lift.catalogue.commits import DELETED, SEGMENTS, UPLOADS, Commit, damaged, numbers, read_commit
+from lift.catalogue.fields import Where, mask_of
+from lift.catalogue.segments import FIELD, PARTS, Entry, Segment, key_hashes
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,20 @@ def open_view(folder: Path, before: View | None = None, number: int | None = Non
         commit = read_commit(folder, number)
         if before is not None and before.commit == commit:
             return before
-        known = {segment.name: segment for segment in before.segments} if before else {}
         try:
-            return View(folder, commit, tuple(_open(folder, entry, known) for entry in commit.segments))
+            return open_listed(folder, commit, before)
         except FileNotFoundError as error:
             if number is not None or numbers(folder)[-1:] == [commit.number]:
                 raise damaged(folder, f"{error.filename} is missing") from error
         except (ValueError, OSError) as error:
             raise damaged(folder, str(error)) from error
     raise damaged(folder, "its files vanish while they are read")
+
+
+def open_listed(folder: Path, commit: Commit, before: View | None = None) -> View:
+    """The segments that a commit lists; FileNotFoundError or ValueError when a file is not as it says."""
+    known = {segment.name: segment for segment in before.segments} if before else {}
+    return View(folder, commit, tuple(_open(folder, entry, known) for entry in commit.segments))
 
 
 def _open(folder: Path, entry: dict[str, Any], known: dict[str, Segment]) -> Segment:
@@ -130,7 +135,7 @@ def open_first_format(folder: Path, manifest: dict[str, Any]) -> View:
     """An INDEX of format 1 (vectors.npy, rows.jsonl) as a state of one segment, for reading only."""
     import pyarrow as pa
 
-    from lift.indexing.segments import schema_of
+    from lift.catalogue.segments import schema_of
 
     for name, expected in manifest["sha256"].items():
         path = folder / name
@@ -138,7 +143,7 @@ def open_first_format(folder: Path, manifest: dict[str, Any]) -> View:
             raise damaged(folder, f"{name} is missing")
         if sha256_file(path) != expected:
             raise damaged(folder, f"{name} has changed since it was written")
-    vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="c", allow_pickle=False)
     lines = [json.loads(line) for line in (folder / "rows.jsonl").open(encoding="utf-8")]
     if not len(vectors) == len(lines) == manifest["rows"]:
         raise damaged(folder, f"{len(lines)} rows for {len(vectors)} vectors")

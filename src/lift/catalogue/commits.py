@@ -64,7 +64,7 @@ class Commit:
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Every file that it lists, relative to the INDEX, with its SHA-256."""
-        from lift.indexing.segments import PARTS
+        from lift.catalogue.segments import PARTS
 
         for entry in self.segments:
             for part, file in PARTS.items():
@@ -154,6 +154,14 @@ def keep_snapshot(folder: Path, name: str, number: int) -> None:
         )
     (folder / SNAPSHOTS).mkdir(exist_ok=True)
     write_json(folder / SNAPSHOTS / f"{name}.json", {"commit": number})
+
+
+def drop_snapshot(folder: Path, name: str) -> None:
+    """Forget a snapshot; LiftError when there is none of this name. Only under `writing`."""
+    known = snapshots(folder)
+    if name not in known:
+        raise LiftError(f"{folder} has no snapshot {name!r}", f"known: {', '.join(known) or 'none'}")
+    (folder / SNAPSHOTS / f"{name}.json").unlink()
 
 
 def damaged(folder: Path, what: str) -> LiftError:

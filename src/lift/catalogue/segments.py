@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from lift.artefact import fsync_folder, sha256_file
-from lift.indexing.fields import ARROW, plain_value
+from lift.catalogue.fields import ARROW, plain_value
 
 PARTS = {"vectors": "vectors.npy", "rows": "rows.arrow", "keys": "keys.npy"}
 BATCH_ROWS = 16_384
@@ -173,7 +173,7 @@ class Segment:
     @classmethod
     def open(cls, folder: Path, name: str, deleted: np.ndarray | None = None) -> Segment:
         """Map the files of the segment `name`; ValueError when they do not fit together."""
-        vectors: np.ndarray = np.load(folder / f"{name}.{PARTS['vectors']}", mmap_mode="r")
+        vectors: np.ndarray = np.load(folder / f"{name}.{PARTS['vectors']}", mmap_mode="c")  # for torch
         keys: np.ndarray = np.load(folder / f"{name}.{PARTS['keys']}", mmap_mode="r")
         with pa.memory_map(str(folder / f"{name}.{PARTS['rows']}")) as source:
             table = pa.ipc.open_file(source).read_all()

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lift.artefact import fsync_folder, write_bytes
+from lift.catalogue import commits
+from lift.catalogue.commits import DELETED, SEGMENTS, UPLOADS, Commit, commit_path, writing
+from lift.catalogue.fields import join_fields
+from lift.catalogue.segments import Entry, SegmentWriter
+from lift.catalogue.view import View, open_listed, open_view
 from lift.errors import LiftError
-from lift.indexing import commits
-from lift.indexing.commits import DELETED, SEGMENTS, Commit, commit_path, writing
-from lift.indexing.fields import join_fields
-from lift.indexing.segments import Entry, SegmentWriter
-from lift.indexing.view import View, open_view
 
 #: Segments of a like size (a factor of TIER apart) are made one when there are so many of them.
 TIER = 16
 LARGE = TIER**4
 KEPT_COMMITS = 16
 GRACE = 600.0
-REINDEX = "reindex.json"
+DAY = 86_400.0
+REINDEX, REINDEX_LOCK = "reindex.json", ".reindex.lock"
 
 
 @dataclass
@@ -126,14 +129,13 @@ def _without(view: View, rows: Sequence[int]) -> list[dict[str, Any]]:
             deleted = np.union1d(segment.deleted, np.asarray(here, np.int64))
             if len(deleted) == len(segment):
                 continue
-            entry = {**entry, "deleted": _write_deleted(view.folder, entry["name"], deleted)}
+            entry = {**entry, "deleted": write_deleted(view.folder, entry["name"], deleted)}
         kept.append(entry)
     return kept
 
 
-def _write_deleted(folder: Path, segment: str, rows: np.ndarray) -> dict[str, Any]:
-    import hashlib
-
+def write_deleted(folder: Path, segment: str, rows: np.ndarray) -> dict[str, Any]:
+    """Write which rows of a segment are deleted; what a commit says of it."""
     buffer = io.BytesIO()
     np.save(buffer, rows.astype(np.int64))
     sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
@@ -203,32 +205,72 @@ class Swept:
     bytes_: int
 
 
+def tidy(folder: Path, before: View, *, now: bool = False) -> Swept:
+    """Make one segment of all that have deleted rows or are small, and remove what no state needs.
+
+    now: also what is younger than a day, and unnamed earlier states. Waits for a re-index that is being written.
+    """
+    writable(before)
+    with writing(folder, REINDEX_LOCK), writing(folder):
+        view = open_view(folder, before)
+        chosen = [n for n, part in enumerate(view.segments) if len(part.deleted) or part.live < LARGE]
+        if len(chosen) > 1 or any(len(view.segments[n].deleted) for n in chosen):
+            merge(view, chosen)
+        swept = sweep(folder, 0.0 if now else DAY)
+        return replace(swept, files=swept.files + _sweep_uploads(folder, 0.0 if now else DAY))
+
+
 def sweep(folder: Path, grace: float = GRACE) -> Swept:
     """Remove commits but the newest and those with a name, and files that no kept commit lists. Only under `writing`.
 
-    Files younger than `grace` seconds stay: a writer of a re-index may be about to list them.
+    Files younger than `grace` seconds stay: a re-index may be about to list them.
     """
-    numbers, named = commits.numbers(folder), set(commits.snapshots(folder).values())
-    kept = {*numbers[-KEPT_COMMITS:], *named} if grace else {*numbers[-1:], *named}
-    listed = set()
-    pending = folder / REINDEX
-    for number in numbers:
-        if number not in kept:
-            continue
-        commit = commits.read_commit(folder, number)
-        listed |= {name for name, _ in commit.files()}
-    if pending.is_file():
-        import json
-
-        content = json.loads(pending.read_bytes())
-        listed |= {name for name, _ in Commit(content).files()}
-    count, size = 0, 0
-    for number in numbers:
-        if number not in kept:
+    kept = _kept(folder, 1 if grace == 0 else KEPT_COMMITS)
+    listed = {name for commit in kept for name, _ in commit.files()}
+    numbers = {commit.number for commit in kept}
+    for number in commits.numbers(folder):
+        if number not in numbers:
             commit_path(folder, number).unlink(missing_ok=True)
-    for below in (SEGMENTS, DELETED):
-        for path in (folder / below).iterdir() if (folder / below).is_dir() else ():
-            if f"{below}/{path.name}" not in listed and time.time() - path.stat().st_mtime >= grace:
-                count, size = count + 1, size + path.stat().st_size
-                path.unlink()
+    found = [
+        path
+        for below in (SEGMENTS, DELETED)
+        for path in ((folder / below).iterdir() if (folder / below).is_dir() else ())
+        if f"{below}/{path.name}" not in listed
+    ]
+    return _remove(found, grace)
+
+
+def _kept(folder: Path, newest: int) -> list[Commit]:
+    """Commits that stay: the newest ones, those with a name, and the second line of a re-index."""
+    known = commits.numbers(folder)
+    numbers = {*known[-newest:], *commits.snapshots(folder).values()}
+    kept = [commits.read_commit(folder, number) for number in known if number in numbers]
+    if (folder / REINDEX).is_file():
+        kept.append(Commit({"number": 0, **json.loads((folder / REINDEX).read_bytes())}))
+    return kept
+
+
+def _sweep_uploads(folder: Path, grace: float) -> int:
+    """Remove bytes of photos that are in no state that is kept."""
+    if not (folder / UPLOADS).is_dir():
+        return 0
+    used: set[str] = set()
+    for commit in _kept(folder, 1 if grace == 0 else KEPT_COMMITS):
+        for _, entry in open_listed(folder, commit).entries():
+            if commit.places[entry.place]["kind"] == "upload":
+                used.add(entry.path)
+    paths = [
+        path for path in (folder / UPLOADS).glob("*/*") if str(path.relative_to(folder / UPLOADS)) not in used
+    ]
+    return _remove(paths, grace).files
+
+
+def _remove(paths: Iterable[Path], grace: float) -> Swept:
+    """Remove those that are `grace` seconds old."""
+    count, size = 0, 0
+    for path in paths:
+        stat = path.stat()
+        if time.time() - stat.st_mtime >= grace:
+            count, size = count + 1, size + stat.st_size
+            path.unlink()
     return Swept(count, size)
