@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation_section import ablation_section
+from index_sections import index_kills_section, index_speed_section, libraries_section
 from text_sections import (
     embed_section,
     exam_section,
@@ -276,6 +277,9 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "exam_proof": proof_section,
     "evaluation_speed": evaluation_section,
     "scenes_speed": scenes_section,
+    "index_libraries": libraries_section,
+    "index_speed": index_speed_section,
+    "index_kills": index_kills_section,
 }
 
 
