@@ -218,15 +218,22 @@ def test_compiled_blocks(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -
     plain, real = resolve(config), torch.compile
     compiled: list[object] = []
 
-    def traced(function: Any) -> Any:  # without the C++ compiler, which takes twenty seconds
-        compiled.append(function)
-        return real(function, backend="eager")
+    def traced(function: Any, dynamic: bool | None) -> Any:  # without the C++ compiler, which takes twenty seconds
+        compiled.append(dynamic)
+        return real(function, backend="eager", dynamic=dynamic)
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "compile", traced)
         found = gradients_of(replace(plain, compile=True, checkpointing=True), Ranks())
-    assert len(compiled) == 4  # the blocks of vit-nano
+    assert compiled == 4 * [None]  # the blocks of vit-nano
     assert apart(found, gradients_of(plain, Ranks())) < CLOSE
+    compiled.clear()
+    clip = resolve(replace(config, method="clip"))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "compile", traced)
+        found = gradients_of(replace(clip, compile=True), Ranks())
+    assert compiled == 4 * [None] + 4 * [True]  # and of the text tower, for texts of any length
+    assert apart(found, gradients_of(clip, Ranks())) < CLOSE
 
     def broken(*arguments: object) -> None:
         raise RuntimeError("no C++ compiler\nwas found")
