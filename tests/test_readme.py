@@ -82,7 +82,9 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     book = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in book.cells), "keep it without outputs: they are made anew"
     nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    pictures = [out for cell in book.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})]
+    pictures = [
+        out for cell in book.cells for out in cell.get("outputs", ()) if "image/png" in out.get("data", {})
+    ]
     assert len(pictures) == 1
 
 

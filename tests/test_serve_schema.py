@@ -12,6 +12,7 @@ pytest.importorskip("fastapi")
 schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+
 from serve_by_hand import make_index, running
 
 EXAMPLES = 6  # of each route; the run on release is longer (docs/server.md)
