@@ -40,7 +40,7 @@ $(BIN)/python:
 	echo "lift needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.12 …"; exit 1
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e .
+	$(PIP) -e '.[serve]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

@@ -32,6 +32,9 @@ def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     page = poc(config)
     said = capsys.readouterr().out
     assert "Estimate:" in said and "lift search" in said and "lift verify" in said
+    assert (
+        f"lift serve {tmp_path / 'poc' / 'index'}   (" in said
+    )  # 15 photos can promise nothing: no CALIBRATION
     assert page.read_text("utf-8").lower().startswith("<!doctype html>")
     examined = json.loads((tmp_path / "poc" / "exam" / "exam.json").read_text("utf-8"))
     assert [one["name"] for one in examined["encoders"]] == ["minilm"] and "exam.html" in said
@@ -60,13 +63,15 @@ def test_the_road_on_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "poc").rglob("*.safetensors")}
 
 
-def test_the_road_on_200_real_photos(real_data: Path, tmp_path: Path) -> None:
+def test_the_road_on_200_real_photos(
+    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = tmp_path / "photos"
     source.mkdir()
     rows = [json.loads(line) for line in (real_data / "flickr8k" / "captions.jsonl").open(encoding="utf-8")]
-    chosen = [row for row in rows if row["split"] == "train"][:160] + [
+    chosen = [row for row in rows if row["split"] == "train"][:140] + [
         r for r in rows if r["split"] == "val"
-    ][:40]
+    ][:60]
     (source / "images").symlink_to(real_data / "flickr8k" / "images")
     lines = "".join(json.dumps(row) + "\n" for row in chosen)
     (source / "captions.jsonl").write_text(lines, encoding="utf-8")
@@ -80,10 +85,14 @@ def test_the_road_on_200_real_photos(real_data: Path, tmp_path: Path) -> None:
         )
     )
     assert page.is_file()
+    assert lift.Verifier.load(
+        lift.load(tmp_path / "poc" / "runs" / "lift"), tmp_path / "poc" / "calibration"
+    ).calibrated
+    assert f"--calibration {tmp_path / 'poc' / 'calibration'}" in capsys.readouterr().out
     searched = json.loads((tmp_path / "poc" / "search.json").read_text())
-    assert "was written for" in searched["right"] and searched["captions"] == 200
+    assert "was written for" in searched["right"] and searched["captions"] == 300
     dataset = lift.Dataset(tmp_path / "poc" / "dataset")
-    assert dataset.manifest["splits"] == {"train": 160, "val": 40} and dataset.manifest["texts"] == 1000
+    assert dataset.manifest["splits"] == {"train": 140, "val": 60} and dataset.manifest["texts"] == 1000
     [result] = (tmp_path / "poc" / "runs" / "lift" / "results").glob("pairs--*.json")
     metrics = json.loads(result.read_text())["metrics"]
     # the same words in another order: a bag of words cannot tell them apart

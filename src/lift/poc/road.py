@@ -1,4 +1,4 @@
-"""poc: the whole road in one folder, from photos and texts to a compared, searchable, verifying model.
+"""poc: the whole road in one folder, from photos and texts to a compared, searchable model that knows when to ask.
 
 Every step is the verb of the same name; a step that is done is skipped, a killed one goes on.
 """
@@ -15,7 +15,7 @@ from PIL import Image
 
 from lift.artefact import refuse_foreign
 from lift.auditing import ExamConfig, exam
-from lift.console import say
+from lift.console import note, say
 from lift.data import Dataset
 from lift.embedding import EmbedConfig, embed
 from lift.errors import LiftError
@@ -28,6 +28,7 @@ from lift.poc.showing import show
 from lift.report import CompareConfig, compare
 from lift.scenes import ScenesConfig, scenes
 from lift.training import PRESETS, TrainConfig, train
+from lift.verifying import CalibrateConfig, calibrate
 
 METHODS = ("lift", "clip")
 VAL_FRACTION = 0.075  # 450 of 6,000 drawn pictures
@@ -39,6 +40,7 @@ MADE = (
     "runs",
     "report",
     "index",
+    "calibration",
     "search.png",
     "search.json",
     "example.png",
@@ -85,7 +87,9 @@ def poc(config: PocConfig) -> Path:
     found = Dataset(dataset)
     opened = index(IndexConfig(run=runs[0], photos=dataset, out=out / "index", split="val"))
     queries = show(opened, found, store, out, config.seed)
-    farewell(out, queries[0], found, time.perf_counter() - began)
+    heading(9, "what the model may decide by itself, and when a person must look")
+    calibrated = may_decide(config, runs[0], dataset)
+    farewell(out, queries[0], found, calibrated, time.perf_counter() - began)
     return out / "report" / "report.html"
 
 
@@ -148,9 +152,19 @@ def arm_of(config: PocConfig, method: str, run: Path, epochs: int, batch_size: i
     )
 
 
+def may_decide(config: PocConfig, run: Path, dataset: Path) -> bool:
+    """Make the CALIBRATION on the validation photos; False, and told, when they are too few for any promise."""
+    try:
+        calibrate(CalibrateConfig(run=run, pairs=dataset, out=config.out / "calibration", seed=config.seed))
+    except LiftError as error:
+        note(f"no verdicts yet: {error.problem}; what to do: {error.remedy}")
+        return False
+    return True
+
+
 def heading(step: int, what: str) -> None:
     """Announce a step."""
-    say(f"\n[{step}/8] {what}")
+    say(f"\n[{step}/9] {what}")
 
 
 def example_photo(out: Path, dataset: Dataset) -> Path:
@@ -161,8 +175,9 @@ def example_photo(out: Path, dataset: Dataset) -> Path:
     return file
 
 
-def farewell(out: Path, query: str, dataset: Dataset, seconds: float) -> None:
+def farewell(out: Path, query: str, dataset: Dataset, calibrated: bool, seconds: float) -> None:
     """Say where everything is and what to try next."""
+    judged = f" --calibration {shlex.quote(str(out / 'calibration'))}" if calibrated else ""
     photo = shlex.quote(str(example_photo(out, dataset)))
     run = shlex.quote(str(out / "runs" / "lift"))
     lines = (
@@ -172,7 +187,8 @@ def farewell(out: Path, query: str, dataset: Dataset, seconds: float) -> None:
         f"  searches as a picture:        {out / 'search.png'}",
         "Try next:",
         f"  lift search {shlex.quote(str(out / 'index'))} {shlex.quote(query)}",
-        f"  lift verify {photo} {shlex.quote(query)} --run {run}",
+        f"  lift serve {shlex.quote(str(out / 'index'))}{judged}   (a web page for everyone)",
+        f"  lift verify {photo} {shlex.quote(query)} --run {run}{judged}",
         f"  lift classify {photo} --classes 'cat, dog, car' --run {run}",
     )
     for line in lines:

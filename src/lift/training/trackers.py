@@ -40,7 +40,7 @@ class Tracker(Protocol):
         ...
 
     def close(self, stopped: str = "") -> None:
-        """Write what is held back. `stopped`: "killed" by the user or "failed" by an error, where the run did not end."""
+        """Write what is held back; `stopped` is "killed" (by the user) or "failed" where the run did not end."""
         ...
 
 
