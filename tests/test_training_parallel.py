@@ -218,7 +218,9 @@ def test_compiled_blocks(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -
     plain, real = resolve(config), torch.compile
     compiled: list[object] = []
 
-    def traced(function: Any, dynamic: bool | None) -> Any:  # without the C++ compiler, which takes twenty seconds
+    def traced(
+        function: Any, dynamic: bool | None
+    ) -> Any:  # without the C++ compiler, which takes twenty seconds
         compiled.append(dynamic)
         return real(function, backend="eager", dynamic=dynamic)
 
