@@ -11,6 +11,7 @@ from typing import Any
 import serve_sections
 from ablation_section import ablation_section
 from explaining_section import explaining_section
+from index_sections import index_kills_section, index_speed_section, libraries_section
 from text_sections import (
     embed_section,
     exam_section,
@@ -285,6 +286,9 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "serve_speed": serve_sections.speed_section,
     "serve_load": serve_sections.load_section,
     "serve_kills": serve_sections.kills_section,
+    "index_libraries": libraries_section,
+    "index_speed": index_speed_section,
+    "index_kills": index_kills_section,
 }
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lift.artefact import write_json
+from lift.catalogue.segments import PARTS
 from lift.errors import LiftError
 
 FORMAT = 2
@@ -64,8 +65,6 @@ class Commit:
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Every file that it lists, relative to the INDEX, with its SHA-256."""
-        from lift.catalogue.segments import PARTS
-
         for entry in self.segments:
             for part, file in PARTS.items():
                 yield f"{SEGMENTS}/{entry['name']}.{file}", entry["sha256"][part]

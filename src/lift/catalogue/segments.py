@@ -114,9 +114,7 @@ class SegmentWriter:
     def copy(self, segment: Segment) -> None:
         """Append all live rows of another segment; fields that it lacks stay empty."""
         self._flush()
-        for start in range(0, segment.live, BATCH_ROWS):
-            rows = segment.live_rows[start : start + BATCH_ROWS]
-            table = segment.table.take(rows)
+        for rows, table in segment.live_parts():
             self._vectors.write(np.ascontiguousarray(segment.vectors[rows]).tobytes())
             self._hashes.append(key_hashes(table["key"].to_pylist()))
             columns = [
@@ -200,26 +198,23 @@ class Segment:
 
     def entry(self, row: int) -> Entry:
         """The photo of one row."""
-        return next(self.entries([row]))
-
-    def entries(self, rows: Sequence[int] | np.ndarray) -> Iterator[Entry]:
-        """The photos of some rows."""
-        table = self.table.take(np.asarray(rows, np.int64)) if len(rows) > 1 else self.table.slice(rows[0], 1)
-        for line in table.to_pylist():
-            metadata = {
-                name.removeprefix(FIELD): plain_value(value)
-                for name, value in line.items()
-                if name.startswith(FIELD) and value is not None
-            }
-            yield Entry(
-                line["key"], line["path"], tuple(line["captions"]), metadata, line["place"], line["sign"]
-            )
+        return _entry(self.table.slice(row, 1).to_pylist()[0])
 
     def all_entries(self) -> Iterator[tuple[int, Entry]]:
         """Every live row with its photo."""
-        for start in range(0, len(self.live_rows), BATCH_ROWS):
-            rows = self.live_rows[start : start + BATCH_ROWS]
-            yield from zip(rows.tolist(), self.entries(rows), strict=True)
+        for rows, table in self.live_parts():
+            yield from zip(rows.tolist(), map(_entry, table.to_pylist()), strict=True)
+
+    def live_parts(self) -> Iterator[tuple[np.ndarray, pa.Table]]:
+        """Live rows in parts, by number and as a table; slices, since taking rows would copy whole columns."""
+        for start in range(0, len(self), BATCH_ROWS):
+            table = self.table.slice(start, BATCH_ROWS)
+            if self.alive is None:
+                yield np.arange(start, start + table.num_rows), table
+                continue
+            alive = self.alive[start : start + BATCH_ROWS]
+            if alive.any():
+                yield start + np.flatnonzero(alive), table.filter(pa.array(alive))
 
     def find(self, key: str, hashed: int | None = None) -> int | None:
         """The live row of `key`."""
@@ -231,3 +226,13 @@ class Segment:
                 return row
             at += 1
         return None
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    """A photo from its row of a table."""
+    metadata = {
+        name.removeprefix(FIELD): plain_value(value)
+        for name, value in line.items()
+        if name.startswith(FIELD) and value is not None
+    }
+    return Entry(line["key"], line["path"], tuple(line["captions"]), metadata, line["place"], line["sign"])

@@ -125,9 +125,10 @@ def search(config: SearchConfig) -> list[list[Match]]:
     if config.query_encoder is not None:
         model.stand_in(config.query_encoder)
     where = parse_where(config.where, opened.fields)
-    queries = [
-        Query(text, config.image, config.without, config.weight) for text in config.sentences or (None,)
-    ]
+    queries: Sequence[str | Query] = config.sentences
+    if config.image is not None or config.without:
+        asked = config.sentences or (None,)
+        queries = [Query(text, config.image, config.without, config.weight) for text in asked]
     found = opened.search_many(queries, config.top, model=model, where=where, exact=config.exact)
     names = config.sentences or (str(config.image),)
     for sentence, matches in zip(names, found, strict=True):

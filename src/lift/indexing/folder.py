@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Index:
         self.folder = Path(folder)
         marker = read_manifest(self.folder, "index")
         first = marker["format"] == 1
-        self._finder = Finder()
+        self._finder, self._lock = Finder(), Lock()
         self.view: View = open_first_format(self.folder, marker) if first else open_view(self.folder)
 
     @classmethod
@@ -192,7 +193,7 @@ class Index:
     def near_duplicates(self, threshold: float = 0.97) -> list[list[Match]]:
         """Groups of photos whose cosine is at least `threshold`, exactly; scores are those with the first of a group.
 
-        All pairs are compared: 100,000 photos take about a minute on two cores, a million a hundred times as long.
+        All pairs are compared, so that the time grows with the square of the number of photos.
         """
         view, vectors = self.view, self.vectors
         rows = np.concatenate(
@@ -246,22 +247,24 @@ class Index:
     ) -> Added:
         """Add photos, or update those whose key is known; on the disk when it returns."""
         self.check_model(model)
-        self.view, added = add_photos(self.folder, self.view, list(photos), model, max_pixels)
+        view, added = add_photos(self.folder, self.view, list(photos), model, max_pixels)
+        self._see(view)
         return added
 
     def delete(self, keys: Iterable[str]) -> int:
         """Take photos out; how many of the keys were there. On the disk when it returns."""
         gone = list(keys)
         done = changing.apply(self.folder, self.view, lambda _: changing.Change(gone=gone))
-        self.view = done.view
+        self._see(done.view)
         return done.deleted
 
     def snapshot(self, name: str) -> None:
         """Keep the newest state under a name, to go back to it with `rollback`."""
         changing.writable(self.view)
         with commits.writing(self.folder):
-            self.view = open_view(self.folder, self.view)
-            commits.keep_snapshot(self.folder, name, self.view.commit.number)
+            view = open_view(self.folder, self.view)
+            commits.keep_snapshot(self.folder, name, view.commit.number)
+        self._see(view)
 
     def snapshots(self) -> dict[str, int]:
         """Names of the snapshots, each with the number of the state that it keeps."""
@@ -275,14 +278,20 @@ class Index:
     def rollback(self, name: str) -> None:
         """Make the state that a snapshot keeps the newest one again."""
         changing.writable(self.view)
-        self.view = changing.restore(self.folder, self.view, name)
+        self._see(changing.restore(self.folder, self.view, name))
 
     def refresh(self) -> bool:
         """See the newest state, if another process has written one; True when it was newer."""
         before = self.view
         if before.commit.number and commits.numbers(self.folder)[-1:] != [before.commit.number]:
-            self.view = open_view(self.folder, before)
+            self._see(open_view(self.folder, before))
         return self.view is not before
+
+    def _see(self, view: View) -> None:
+        """Search in `view` from now on, unless another thread has opened a newer state meanwhile."""
+        with self._lock:
+            if view.commit.number >= self.view.commit.number:
+                self.view = view
 
 
 def _maker(model_id: str, encoder: str, digest: str) -> str:

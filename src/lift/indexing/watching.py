@@ -91,8 +91,8 @@ def _take_up(index: Index, model: Model | Rival, config: WatchConfig) -> int:
     index.refresh()
     index.check_model(model)
     source, view = Source(config.folder, files, max_pixels=config.max_pixels), index.view
-    own = index.manifest["source"].get("folder") == source.place["folder"]
-    prefix = "" if own or not len(view) else f"{config.folder.resolve().name}/"
+    first = not view.commit.places or view.commit.places[0] == source.place
+    prefix = "" if first else f"{config.folder.resolve().name}/"
     done = update(model, source, index.folder, view, prefix=prefix)
     index.refresh()
     for item in done.set_aside:
