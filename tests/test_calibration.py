@@ -21,7 +21,6 @@ from lift.calibration import (
     calibration_noise,
     controlled_thresholds,
     decide,
-    error_bound,
     fit_map,
     fit_probability,
     labels_needed,
@@ -55,13 +54,6 @@ def test_allowed_errors_by_hand() -> None:
     assert allowed_errors(45, 0.05, 0.1) == 0 and allowed_errors(44, 0.05, 0.1) == -1
     assert allowed_errors(2, 0.5, 0.25) == 0  # exactly a quarter
     assert allowed_errors(0, 0.05, 0.1) == -1
-
-
-def test_the_bound_of_clopper_and_pearson() -> None:
-    assert error_bound(0, 45, 0.1) == pytest.approx(1 - 0.1 ** (1 / 45))  # 4.99 %
-    bound = error_bound(3, 50, 0.1)
-    assert at_most(3, 50, bound) == pytest.approx(0.1)
-    assert error_bound(5, 5, 0.1) == 1
 
 
 def test_thresholds_on_tiny_arrays() -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from lift.errors import LiftError
-from lift.rewording import PARAPHRASES, Change, language_of, minimal_changes, paraphrases
+from lift.rewording import (
+    PARAPHRASES,
+    Change,
+    edited,
+    every_draft,
+    language_of,
+    minimal_changes,
+    paraphrases,
+)
 from lift.scenes import long_captions, sample_scene, short_captions
 
 FLICKR8K = Path(__file__).parents[2] / "shared" / "data" / "flickr8k" / "captions.jsonl"
@@ -131,3 +139,13 @@ def test_scraps_are_no_trouble(text: str) -> None:
     for language in (None, "en", "ja"):
         for change in (*minimal_changes(text, language=language), *paraphrases(text, language=language)):
             assert change.text != text
+
+
+def test_every_draft_lists_all_that_a_rule_can_make() -> None:
+    text = "Two men sit."
+    made = {edited(text, draft)[0] for kind, draft in every_draft(text, kinds=["number", "object"])}
+    assert "Three men sit." in made and "Two women sit." in made
+    assert {kind for kind, _ in every_draft(text, kinds=["number"])} == {"number"}
+    assert edited("2個ある", every_draft("2個ある", kinds=["number"])[0][1])[0] in ("1個ある", "3個ある")
+    with pytest.raises(LiftError, match="kind of change 'tone'"):
+        every_draft(text, kinds=["tone"])

@@ -331,6 +331,7 @@ def test_calibrating_from_a_table_with_feedback(
         lines += [f"{key}\ta picture of shape {number}\tmatch", f"{key}\tthe sea at night\tmismatch"]
     (tmp_path / "pairs.tsv").write_text("\n".join([*lines, "gone.png\tx\tmatch"]), encoding="utf-8")
     answers = [{"image": keys[0], "text": f"thing {n}", "answer": "no", "chosen": "asked"} for n in range(3)]
+    answers.append({"image": keys[1], "text": "the sea at night", "answer": "yes", "chosen": "random"})
     (tmp_path / "f.jsonl").write_text("\n".join(map(json.dumps, answers)), encoding="utf-8")
     made = calibrate(
         config(
@@ -341,11 +342,12 @@ def test_calibrating_from_a_table_with_feedback(
             feedback=(tmp_path / "f.jsonl",),
         )
     )
-    assert made.groups[0].facts["pairs"] == {"true": 12, "false": 12, "doubtful": 3}
-    assert made.manifest["set_aside"] == 1
+    assert made.groups[0].facts["pairs"] == {"true": 12, "false": 11, "doubtful": 3}
+    assert made.manifest["set_aside"] == 2
     said = capsys.readouterr()
     assert "not used: row 25: no photo of the DATASET is called gone.png" in said.err
-    assert "3 answers of people: 3 were asked about for being doubtful" in said.err
+    assert f"not used: contradicting answers: {keys[1]}: the sea at night" in said.err
+    assert "4 answers of people: 3 were asked about for being doubtful" in said.err
 
 
 def test_mistakes_in_options_are_told(tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:

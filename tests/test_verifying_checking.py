@@ -196,6 +196,20 @@ def test_tables_stream_and_nothing_is_left_when_it_fails(
     assert not list(folder.glob(".*partial"))
 
 
+def test_a_full_disk_leaves_no_half_a_sheet(
+    folder: Path, model: Model, calibration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: openpyxl.Workbook, path: Path) -> None:
+        path.write_bytes(b"half")
+        self.worksheets[0].close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(openpyxl.Workbook, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        verify_table(Verifier.load(model, calibration), folder / "table.csv", folder / "out.xlsx")
+    assert not (folder / "out.xlsx").exists() and not list(folder.glob(".*partial"))
+
+
 def test_reading_tables(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes('画像;説明\r\na.png;"長い\r\n説明"\r\n\r\nb.png\r\n'.encode("utf-16"))
     assert [line.cells for line in lines_of(tmp_path / "a.csv") if isinstance(line, Line)] == [

@@ -48,13 +48,6 @@ def labels_needed(alpha: float, delta: float) -> int:
     return n
 
 
-def error_bound(errors: int, n: int, delta: float) -> float:
-    """Upper limit of an error rate, of `errors` seen among `n`, at confidence 1 - delta (Clopper and Pearson 1934)."""
-    from scipy.stats import beta
-
-    return 1.0 if errors >= n else float(beta.ppf(1 - delta, errors + 1, n - errors))
-
-
 def one_per_photo(photos: np.ndarray, generator: np.random.Generator) -> Int[np.ndarray, " p"]:
     """Positions (p,) of one item of each photo, drawn at random, ascending; `photos` (n,) says whose an item is."""
     order = generator.permutation(len(photos))

@@ -98,7 +98,7 @@ def proof(
     """Measure words, and places where `image_encoder` and `pixels` are given, on photos that were not trained on.
 
     rows: the photos' texts; others: the background that will be used with the model (default: the photos themselves);
-    foils: with `photo` as a row number (default: made of the rows by rule, at most `most` of a kind).
+    foils: with `photo` as a row number (default: made of the rows, by rule and by borrowing, at most `most` of a kind).
     """
     found = list(foils) if foils is not None else _default_foils(rows, seed, most)
     background = photo_features if others is None else others

@@ -46,17 +46,18 @@ def deletion(
         grid = patch_cosines(image_encoder, part, texts - neutral)
         heat, side, stop = grid.reshape(len(part), -1), grid.shape[1], start + len(part)
         blanked = max(1, round(BLANKED * heat.shape[1]))
-        fall = partial(_fall, image_encoder, part, texts, blanked, side)
-        falls.hottest[start:stop] = fall(np.argsort(-heat, axis=1, kind="stable"))
+        after = partial(_without, image_encoder, part, texts, blanked, side)
+        before = _cosines(image_encoder, part, texts)
+        falls.hottest[start:stop] = before - after(np.argsort(-heat, axis=1, kind="stable"))
         middle = np.argsort(-centrality(side).ravel(), kind="stable")
-        falls.middle[start:stop] = fall(np.tile(middle, (len(part), 1)))
+        falls.middle[start:stop] = before - after(np.tile(middle, (len(part), 1)))
         every = np.tile(np.arange(heat.shape[1]), (len(part), 1))
         for _ in range(DRAWS):
-            falls.random[start:stop] += fall(lots.permuted(every, axis=1)) / DRAWS
+            falls.random[start:stop] += (before - after(lots.permuted(every, axis=1))) / DRAWS
     return falls
 
 
-def _fall(
+def _without(
     image_encoder: ImageEncoder,
     pixels: np.ndarray,
     texts: np.ndarray,
@@ -64,9 +65,8 @@ def _fall(
     side: int,
     order: np.ndarray,
 ) -> np.ndarray:
-    """Fall of each cosine (B,) when the first `blanked` patches of each row of `order` are painted over."""
-    after = _cosines(image_encoder, painted(pixels, order[:, :blanked], side), texts)
-    return _cosines(image_encoder, pixels, texts) - after
+    """Cosines (B,) when the first `blanked` patches of each row of `order` are painted over."""
+    return _cosines(image_encoder, painted(pixels, order[:, :blanked], side), texts)
 
 
 def centrality(side: int) -> Float[np.ndarray, "h w"]:

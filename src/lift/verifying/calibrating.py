@@ -21,7 +21,7 @@ from lift.predict import exact_scores
 from lift.sentences import count_words
 from lift.verifying.fitting import LENGTHS, Promise, Scored, fit_groups
 from lift.verifying.folder import Calibration, encoder_id, write_calibration
-from lift.verifying.labelled import Labelled, mix_of, pairs_of_rows, read_pairs, refuse_one_sided
+from lift.verifying.labelled import Labelled, distinct, mix_of, pairs_of_rows, read_pairs, refuse_one_sided
 from lift.verifying.photos import Photos
 from lift.verifying.tables import Columns, Unread
 from lift.verifying.telling import tell_calibration, tell_unread
@@ -118,6 +118,7 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     gathered = gather(config)
     refuse_one_sided(gathered.pairs)
     scores, features, lost = score_pairs(model, gathered.pairs, gathered.photos)
+    tell_unread([*gathered.unread, *lost])
     pairs = [pair for pair in gathered.pairs if pair.photo in features]
     refuse_one_sided(pairs)
     scored = arrays_of(pairs, scores)
@@ -144,7 +145,6 @@ def calibrate(config: CalibrateConfig) -> Calibration:
         for pair, words, score in zip(pairs, scored.words, scored.scores, strict=True)
     )
     write_calibration(config.out, model, vars(promise), groups, rows, others, facts | {"request": request})
-    tell_unread([*gathered.unread, *lost])
     opened = Calibration(config.out)
     tell_calibration(opened)
     return opened
@@ -198,6 +198,7 @@ def gather(config: CalibrateConfig) -> Gathered:
         told = read_pairs(file, photos, feedback=True)
         pairs, unread = pairs + told.pairs, unread + told.unread
         answers += len(told.pairs)
+    pairs = distinct(pairs, unread)  # what a table and a person say of the same pair may differ
     if not pairs:
         tell_unread(unread)
         raise LiftError(f"no row of {config.pairs} can be used", "see the reasons above")

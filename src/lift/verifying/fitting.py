@@ -15,6 +15,7 @@ from lift.calibration import (
     MATCH,
     MISMATCH,
     Thresholds,
+    calibration_noise,
     controlled_thresholds,
     decide,
     fit_probability,
@@ -158,6 +159,7 @@ def _fit(pairs: Scored, promise: Promise, over: float, up_to: float | None, seed
         else {
             "brier": {name: round(value, 3) for name, value in fitted.brier.items()},
             "ece": {name: round(value, 3) for name, value in fitted.ece.items()},
+            "ece_of_a_perfect_one": round(calibration_noise(fitted.map(pairs.scores), generator, 20), 3),
         },
     }
     return Group(name_of(over, up_to), over, up_to, thresholds, fitted.map if fitted else None, facts)

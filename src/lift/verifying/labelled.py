@@ -61,7 +61,7 @@ def read_pairs(
         doubtful = feedback and str(line.cells.get("chosen") or "") != RANDOM
         kind = str(line.cells.get("kind") or GIVEN)
         pairs += [Labelled(photo, text, label, kind, doubtful) for text, label in found]
-    return ReadPairs(_distinct(pairs, unread), unread)
+    return ReadPairs(distinct(pairs, unread), unread)
 
 
 def _holds_both(path: Path) -> bool:
@@ -89,7 +89,7 @@ def _told(line: Line, columns: Columns) -> Iterator[tuple[str, bool]]:
     yield from told
 
 
-def _distinct(pairs: Sequence[Labelled], unread: list[Unread]) -> list[Labelled]:
+def distinct(pairs: Sequence[Labelled], unread: list[Unread]) -> list[Labelled]:
     """Every pair once; a pair with both answers is taken out, and counted."""
     answers: dict[tuple[str, str], set[bool]] = {}
     for pair in pairs:

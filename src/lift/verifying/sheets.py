@@ -170,5 +170,6 @@ class ExcelSheet:
 
     def drop(self) -> None:
         """Remove what was written."""
-        self._sheet.close()
+        if not self._sheet.closed:
+            self._sheet.close()
         self._partial.unlink(missing_ok=True)
