@@ -27,6 +27,8 @@ from lift.artefact import write_json
 from lift.indexing import Index
 from serving import RESULTS, circumstances, sentence, served, spread
 
+IDLE = 10.0  # seconds after which a connection is not used again, lest the server close it at that moment
+
 
 @dataclass(frozen=True)
 class LoadConfig:
@@ -63,21 +65,22 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.host, _, port = address.removeprefix("http://").partition(":")
-        self.port, self.free = int(port), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+        self.port = int(port)
+        self.free = list[
+            tuple[float, asyncio.StreamReader, asyncio.StreamWriter]
+        ]()  # with when it was used last
 
     async def send(self, method: str, path: str, body: object = None) -> tuple[int, bool]:
         """The status, and whether there was a Retry-After; OSError or EOFError when the connection broke."""
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(content)}\r\n"
         kind = "Content-Type: application/json\r\n" if content else ""
-        for reader, writer in [
-            self.free.pop() for _ in range(len(self.free))
-        ]:  # those closed while they were idle
-            if reader.at_eof() or writer.is_closing():
-                writer.close()
-            else:
-                self.free.append((reader, writer))
-        reader, writer = self.free.pop() if self.free else await asyncio.open_connection(self.host, self.port)
+        while self.free and self.free[0][0] < time.perf_counter() - IDLE:
+            self.free.pop(0)[2].close()
+        if self.free:
+            _, reader, writer = self.free.pop()
+        else:
+            reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write((head + kind + "\r\n").encode() + content)
             answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -88,12 +91,12 @@ class Client:
         if "connection: close" in answer:
             writer.close()
         else:
-            self.free.append((reader, writer))
+            self.free.append((time.perf_counter(), reader, writer))
         return int(answer[9:12]), "retry-after:" in answer
 
     def close(self) -> None:
         """Close what is open."""
-        for _, writer in self.free:
+        for *_, writer in self.free:
             writer.close()
 
 

@@ -1,6 +1,7 @@
 """Write docs/pictures/*.png: the web page in front of drawn pictures, with the model that `make demo` trained.
 
-python docs/make_screenshots.py [RUN DATASET [CALIBRATION]]     (default: demo/runs/lift demo/dataset)
+python docs/make_screenshots.py [RUN DATASET [CALIBRATION]]    (default: demo/runs/lift demo/dataset demo/calibration)
+Without a CALIBRATION one is made, which takes some minutes.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def drawn_file(folder: Path, number: int) -> Path:
 
 def main(arguments: list[str]) -> None:
     """Take all pictures anew."""
-    run, dataset = map(Path, arguments[:2] or ("demo/runs/lift", "demo/dataset"))
+    run, dataset, *given = map(Path, arguments or ("demo/runs/lift", "demo/dataset", "demo/calibration"))
     if not run.is_dir():
         raise LiftError(f"there is no model at {run}", "make demo, or name a RUN and its DATASET")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -187,7 +188,7 @@ def main(arguments: list[str]) -> None:
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        calibration = Path(arguments[2]) if arguments[2:] else folder / "calibration"
+        calibration = next((path for path in given if path.is_dir()), folder / "calibration")
         if not calibration.is_dir():
             calibrate(CalibrateConfig(run, dataset, out=calibration))
         keys = make_index(run, folder / "index")

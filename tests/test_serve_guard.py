@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ from fastapi.testclient import TestClient
 
 from lift.errors import LiftError, UsageError
 from lift.serve import starting
-from lift.serve.config import ServeConfig
-from lift.serve.guard import Body, Keys, Rates
-from lift.serve.refusing import Refused
+from lift.serve.config import Limits, ServeConfig
+from lift.serve.guard import Body, Guard, Keys, Rates
+from lift.serve.refusing import Busy, Refused
 from lift.serve.starting import check_address, is_loopback, listen, read_token
 from lift.serve.state import State
 from serve_by_hand import as_file, client, make_index, photo_bytes, running, written
@@ -157,13 +158,59 @@ def test_a_body_that_trickles_in_is_given_up() -> None:
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     async def read() -> None:
-        body = Body(slow, most=100, seconds=0.2)  # type: ignore[arg-type]
+        body = Body(slow, most=100, seconds=0.2, hold=lambda size: None)  # type: ignore[arg-type]
         for _ in range(100):
             await body()
 
     with pytest.raises(Refused) as refused:
         asyncio.run(read())
     assert refused.value.status_code == 408 and refused.value.remedy
+
+
+def test_the_bytes_of_all_bodies_at_work_are_bounded() -> None:
+    statuses: list[int] = []
+    gate = asyncio.Event()
+
+    async def app(scope: object, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await gate.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def call(guard: Guard) -> None:
+        pieces = [{"type": "http.request", "body": b"x" * 40, "more_body": more} for more in (True, False)]
+
+        async def receive() -> Any:
+            return pieces.pop(0)
+
+        async def send(message: Any) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/api/photos",
+            "headers": [(b"host", b"localhost")],
+        }
+        try:
+            await guard(scope, receive, send)
+        except Busy as busy:  # FastAPI turns it into the answer
+            statuses.append(busy.status_code)
+
+    async def trial() -> None:
+        limits, rates = Limits(held_bytes=100), Rates(rate=0, burst=0)
+        guard = Guard(app, keys=Keys(None), rates=rates, limits=limits, hosts=None, seconds=5)
+        first = asyncio.create_task(call(guard))
+        await asyncio.sleep(0.01)
+        assert guard.held == 80
+        await call(guard)
+        assert statuses == [503] and guard.held == 80
+        gate.set()
+        await first
+        assert statuses == [503, 200] and guard.held == 0 and guard.active == 0
+
+    asyncio.run(trial())
 
 
 def test_what_is_full_or_broken_is_answered_503_with_a_time(server: TestClient) -> None:

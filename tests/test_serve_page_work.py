@@ -33,6 +33,9 @@ def test_more_pages_filters_and_without(visit: Any) -> None:
     one.answer("/api/search", {**answer, "fits": "mismatch", "more": True, "seconds": 0})
     page.click("#search .main")
     page.wait_for_selector("text=Nothing here fits well")
+    one.answer("/api/search", {**answer, "fits": "ask", "more": True, "seconds": 0})
+    page.click("#search .main")
+    page.wait_for_selector("text=It is not certain that any of these photos fits")
     page.click("#search .more")
     counts(page, "#search .grid li", 4)
 
@@ -125,6 +128,24 @@ def test_a_table_is_checked_shown_and_downloaded(visit: Any) -> None:
     page.set_input_files("#table-file", {"name": "b.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2"})
     page.click("#table .main")
     page.wait_for_selector("#problem .said")
+
+
+def test_a_table_shows_how_far_it_is_and_can_be_stopped(visit: Any) -> None:
+    one = visit()
+    job = {"id": "j/1", "name": "t.csv", "state": "running", "done": 1200, "total": 5000}
+    one.answer("/api/tables", {**job, "jobs": []}, status=202)
+    one.answer("/api/tables/j%2F1", job)
+    page = one.open("search")
+    page.click("#tab-table")
+    page.set_input_files("#table-file", {"name": "t.csv", "mimeType": "text/csv", "buffer": b"image,text"})
+    page.click("#table .main")
+    page.wait_for_selector("text=1,200 of 5,000 rows checked")
+    assert page.evaluate("document.querySelector('#table progress').value") == 0.24
+    assert serious(page) == []
+    with page.expect_request(lambda request: request.method == "DELETE" and request.url.endswith("/j%2F1")):
+        page.click("#table .stop")
+    until(page, "document.querySelector('#table .progress').hidden")
+    assert page.inner_text("#problem") == ""
 
 
 def verdict(

@@ -69,6 +69,8 @@ class Limits:
     """pixels of one photo, read before decoding"""
     upload_bytes: int = 256_000_000
     """bytes of a multipart body"""
+    held_bytes: int = 600_000_000
+    """bytes of all bodies that are being worked on; more are answered 503"""
     json_bytes: int = 1_000_000
     """bytes of a JSON body"""
     files: int = 200

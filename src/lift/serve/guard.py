@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -124,7 +125,7 @@ class Guard:
     ) -> None:
         """hosts: the names this server answers to, without ports; None: any. seconds: to answer a usual request."""
         self.app, self.keys, self.rates, self.limits, self.hosts = app, keys, rates, limits, hosts
-        self.seconds, self.active = seconds, 0
+        self.seconds, self.active, self.held = seconds, 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -144,7 +145,7 @@ class Guard:
 
         try:
             self.check(scope)
-            counted = Body(receive, self._most(scope), self.limits.body_seconds)
+            counted = Body(receive, self._most(scope), self.limits.body_seconds, self._hold)
             counted.check(Headers(scope=scope))
         except Refused as error:
             number = scope.get("lift.number", "")
@@ -158,6 +159,13 @@ class Guard:
             await self.app(scope, counted, with_headers)
         finally:
             self.active -= 1
+            self.held -= counted.bytes
+
+    def _hold(self, size: int) -> None:
+        """Count bytes of a body, until its request has been answered."""
+        self.held += size
+        if self.held > self.limits.held_bytes:
+            raise Busy("too many uploads are being worked on", after=5)
 
     def check(self, scope: Scope) -> None:
         """Raise Refused unless the request may come in."""
@@ -209,11 +217,11 @@ class Guard:
 
 
 class Body:
-    """`receive` that refuses a body past `most` bytes, or one that takes longer than `seconds`."""
+    """`receive` that refuses a body past `most` bytes or behind `seconds`; `hold` is told of every byte."""
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, most: int, seconds: float, hold: Callable[[int], None]) -> None:
         self._receive, self._most, self._ends = receive, most, time.monotonic() + seconds
-        self._bytes, self._whole = 0, False
+        self._hold, self.bytes, self._whole = hold, 0, False
 
     def check(self, headers: Headers) -> None:
         """Raise Refused when the body says itself that it is too long."""
@@ -229,9 +237,11 @@ class Body:
         except TimeoutError as error:
             raise Refused(408, "the body did not come in time", "send less at once") from error
         if message["type"] == "http.request":
-            self._bytes += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            self.bytes += size
             self._whole = not message.get("more_body", False)
-            if self._bytes > self._most:
+            self._hold(size)
+            if self.bytes > self._most:
                 raise self._too_long()
         return message
 

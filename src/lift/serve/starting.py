@@ -47,7 +47,7 @@ def serve(config: ServeConfig) -> None:
         server_header=False,
         proxy_headers=config.behind_proxy,
         forwarded_allow_ips="127.0.0.1",
-        timeout_keep_alive=15,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=int(LONG * config.seconds),
         limit_concurrency=4000,
         h11_max_incomplete_event_size=Limits.header_bytes,

@@ -1,5 +1,5 @@
 // The tab "Add photos": several files at once, sent one after the other, each with its progress and its outcome.
-import { announce, h, sentences, showProblem } from "./elements.js";
+import { announce, english, h, sentences, showProblem } from "./elements.js";
 import { say, words } from "./language.js";
 import { droppable, megabytes, pasteable } from "./photofield.js";
 import { send } from "./server.js";
@@ -113,7 +113,7 @@ function finish(row, { state, texts, said }) {
   row.className = kind;
   row.prepend(h("span", { class: "sign", "aria-hidden": "true" }, sign));
   say(row.querySelector(".state"), key);
-  const why = h("p", { class: "why" }, ...texts.flatMap((text) => [h("span", { say: text }), " "]), h("span", { lang: "en" }, said));
+  const why = h("p", { class: "why" }, ...texts.flatMap((text) => [h("span", { say: text }), " "]), english(said));
   if (texts.length || said) row.append(why);
   showProgress();
 }

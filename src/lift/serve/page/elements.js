@@ -1,7 +1,7 @@
-// Building the page: elements made of text (never of HTML, so that no file name or caption can become part of the page).
+// Building the page: elements made of text, never of HTML, so that no file name or caption can become part of the page.
 import { say, words } from "./language.js";
 
-/** An element: h("button", {class: "main", onclick}, "text", other). Keys with a dash, role and alike become attributes. */
+/** An element: h("button", {class: "main", onclick}, "text", other); `say`: a text's key, or [key, arguments]. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -39,6 +39,9 @@ export function picture(photo, { large = false } = {}) {
 export const sentences = (...pieces) =>
   pieces.filter(Boolean).map((one) => one[0].toUpperCase() + one.slice(1) + (/[.!?]$/.test(one) ? "" : ".")).join(" ");
 
+/** Words of the server, which speaks English whatever the page speaks. */
+export const english = (said) => h("span", { lang: "en" }, said);
+
 /** Says something to screen readers without showing it. */
 export function announce(text) {
   const place = document.querySelector("dialog[open] [role=status]") ?? document.getElementById("said");
@@ -54,9 +57,9 @@ export function showProblem(problem) {
   const box = h("div", { class: "problem" }, h("p", {}, h("strong", { say: title })));
   if (problem.remedyKey) box.append(h("p", { say: [problem.remedyKey, problem.args ?? []] }));
   if (problem.error) {
-    const said = h("p", { class: "said" }, h("span", { say: "error.said" }), " ", h("span", { lang: "en" }, sentences(problem.error)));
+    const said = h("p", { class: "said" }, h("span", { say: "error.said" }), " ", english(sentences(problem.error)));
     if (problem.remedy)
-      said.append(h("br"), h("span", { say: "error.whatNow" }), " ", h("span", { lang: "en" }, sentences(problem.remedy)));
+      said.append(h("br"), h("span", { say: "error.whatNow" }), " ", english(sentences(problem.remedy)));
     box.append(said);
   }
   box.append(button("app.close", () => showProblem(null), { kind: "quiet" }));

@@ -78,12 +78,13 @@ export const english = {
   "search.similar": (name) => `Photos that look like ${name}`,
   "search.none": "No photo found. Try other words, or take away a filter.",
   "search.weak": "Nothing here fits well.",
+  "search.unsure": "It is not certain that any of these photos fits. Please look for yourself.",
   "search.weakMore": "These photos come closest, but probably none of them is what you are looking for. Try other words.",
   "search.more": "Show more",
 
   "card.enlarge": (name) => `Enlarge ${name}`,
   "card.similar": "More like this",
-  "card.check": "Check a description",
+  "card.check": "Check description",
   "card.similarTo": (name) => `More like ${name}`,
   "card.checkOf": (name) => `Check a description of ${name}`,
 

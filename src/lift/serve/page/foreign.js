@@ -11,7 +11,8 @@ export function warnOfForeign(form, inputs, known, example) {
   const look = () => {
     const typed = [...form.querySelectorAll("input[type=text], input[type=search], textarea")];
     place.hidden = !english || !typed.some((input) => JAPANESE.test(input.value));
-    if (!place.hidden) say(place, "app.foreign", [{ key: known.includes("en") ? "app.onlyEnglish" : "app.onlyOthers" }]);
+    const understood = { key: known?.includes("en") ? "app.onlyEnglish" : "app.onlyOthers" };
+    if (!place.hidden) say(place, "app.foreign", [understood]);
   };
   if (!form.dataset.watched) form.addEventListener("input", look);
   form.dataset.watched = "yes";

@@ -78,6 +78,7 @@ export const japanese = {
   "search.similar": (name) => `${name}に似ている写真`,
   "search.none": "写真が見つかりませんでした。言葉を変えるか、絞り込みを減らしてお試しください。",
   "search.weak": "よく合う写真は見つかりませんでした。",
+  "search.unsure": "合う写真があるかどうか、確実ではありません。写真を見てご確認ください。",
   "search.weakMore": "近いものを表示していますが、お探しの写真ではない可能性があります。別の言葉でもお試しください。",
   "search.more": "もっと見る",
 

@@ -41,12 +41,13 @@ export function pasteable(panel, take) {
   });
 }
 
-/** Fills `place` (a div of class photo-field). The photo is {file} or {key, …}; `changed` is called with it, or null. */
-export function photoField(place, changed = () => {}) {
+/** Fills `place` (a div of class photo-field) with a field whose photo is {file}, {key, …} or null. */
+export function photoField(place) {
   let photo = null;
   let address = null;
   const name = `photo-${++serial}`;
-  const input = h("input", { id: name, class: "unseen", type: "file", accept: "image/*", "aria-describedby": `${name}-limit` });
+  const input = h("input", { id: name, class: "unseen", type: "file", accept: "image/*" });
+  input.setAttribute("aria-describedby", `${name}-limit`);
   const choose = h("label", { class: "button", for: name, say: "photo.choose" });
   const pick = button("photo.pick", async () => set(await pickPhoto()));
   const clear = button("photo.remove", () => set(null), { kind: "quiet" });
@@ -80,7 +81,6 @@ export function photoField(place, changed = () => {}) {
       announce(next ? words("photo.chosen", chosen.textContent) : words("photo.removed"));
       if (!next) pick.focus();
     }
-    changed(next);
   }
   const take = ([file]) => {
     showProblem(null);

@@ -1,4 +1,4 @@
-// The tab "Search": photos by a sentence, by a photo, by both, without something, narrowed down by what is known of them.
+// The tab "Search": photos by a sentence, a photo, or both, without something, narrowed down by what is known of them.
 import { announce, button, h, picture, refuse, shortName, showProblem, working } from "./elements.js";
 import { warnOfForeign } from "./foreign.js";
 import { say, words } from "./language.js";
@@ -46,7 +46,8 @@ function filterRow(one, place) {
   const row = h("div", { class: "filter", "data-field": one.name });
   if (one.kind === "number") {
     const bound = (which, key, hint) => {
-      const input = h("input", { type: "number", step: "any", id: `${id}-${which}`, "data-bound": which, placeholder: hint });
+      const input = h("input", { type: "number", step: "any", id: `${id}-${which}`, placeholder: hint });
+      input.dataset.bound = which;
       return h("label", { for: input.id }, h("span", { say: key }), " ", input);
     };
     row.append(h("fieldset", {}, h("legend", {}, one.name), h("div", { class: "line" },
@@ -119,13 +120,12 @@ async function nextPage() {
   });
 }
 
-/** Honest words when the best photo found does not fit the sentence. */
+/** Honest words when the best photo found does not fit the sentence, or may not. */
 function warnOfFit(answer) {
   const notice = results.querySelector(".notice");
-  const badly = photos.length > 0 && answer.fits === "mismatch";
-  notice.hidden = !badly;
-  notice.replaceChildren(...(badly
-    ? [h("p", {}, h("strong", { say: "search.weak" })), h("p", { say: "search.weakMore" })] : []));
+  const lines = { mismatch: ["search.weak", "search.weakMore"], ask: ["search.unsure"] }[answer.fits] ?? [];
+  notice.hidden = !photos.length || !lines.length;
+  notice.replaceChildren(...lines.map((key) => h("p", { say: key })));
 }
 
 function show(answer) {
@@ -138,7 +138,8 @@ function show(answer) {
 function card(photo, place) {
   const name = photo.captions?.[0] ?? shortName(photo.key);
   const steps = { similar: similarTo, check: checkPhoto, deleted: about.writable ? forget : null };
-  const large = h("button", { type: "button", class: "thumb", onclick: () => view(photos, place, steps) }, picture(photo));
+  const open = () => view(photos, place, steps);
+  const large = h("button", { type: "button", class: "thumb", onclick: open }, picture(photo));
   say(large, "card.enlarge", [name], "label");
   return h("li", { class: "photo" }, large, h("p", { class: "name", title: photo.key }, shortName(photo.key)),
     h("p", { class: "steps" },

@@ -1,5 +1,5 @@
 // The tab "Check a table": send a table, watch the work, read the first rows, download the whole.
-import { announce, h, refuse, sentences, shortName, showProblem, working } from "./elements.js";
+import { announce, english, h, refuse, sentences, shortName, showProblem, working } from "./elements.js";
 import { say, words } from "./language.js";
 import { droppable, megabytes } from "./photofield.js";
 import { get, remove, send } from "./server.js";
@@ -118,7 +118,8 @@ async function showResults(done) {
   const { rows } = await get(`${addressOf(done.id)}/rows?top=${PREVIEW}`);
   const heading = h("h3", { tabindex: "-1", say: ["table.done", [done.total]] });
   results.replaceChildren(heading, countsList(done.counts),
-    h("p", { class: "actions" }, downloadOf(done.id, "xlsx", "table.excel", "button main"), downloadOf(done.id, "csv", "table.csv", "button")),
+    h("p", { class: "actions" },
+      downloadOf(done.id, "xlsx", "table.excel", "button main"), downloadOf(done.id, "csv", "table.csv", "button")),
     ...asideList(rows.filter((row) => !row.decision), done.counts),
     ...rowsTable(rows.filter((row) => row.decision), !zip.files.length));
   results.hidden = false;
@@ -147,7 +148,8 @@ function rowsTable(rows, pictured) {
     h("td", {}, row.decision === "match" ? "" : row.words.split(", ")[0])));  // the first one is the most doubtful
   return [h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "preview" },
     h("table", {}, h("caption", { id: "preview", say: ["table.preview", [rows.length]] }),
-      h("thead", {}, h("tr", {}, ...columns.map((key) => h("th", { scope: "col", say: key })))), h("tbody", {}, ...body)))];
+      h("thead", {}, h("tr", {}, ...columns.map((key) => h("th", { scope: "col", say: key })))),
+      h("tbody", {}, ...body)))];
 }
 
 const thumbnail = (key) =>
@@ -155,8 +157,8 @@ const thumbnail = (key) =>
 
 function asideList(rows, counts) {
   if (!counts.set_aside) return [];
-  const items = rows.map((row) => h("li", {}, h("span", { say: ["table.row", [row.row]] }), ": ", h("span", {}, row.photo), " – ",
-    h("span", { lang: "en" }, sentences(row.note))));
+  const items = rows.map((row) => h("li", {}, h("span", { say: ["table.row", [row.row]] }), `: ${row.photo} – `,
+    english(sentences(row.note))));
   return [h("h4", { say: ["table.setAside", [counts.set_aside]] }), h("ul", { class: "aside" }, ...items)];
 }
 

@@ -30,6 +30,6 @@ export function percent(share) {
 
 /** How often a verdict of this kind may be wrong, as a paragraph; null where nothing is promised. */
 export function promiseOf(decision, promises) {
-  const [key, share] = { match: ["promise.match", promises?.missed], mismatch: ["promise.mismatch", promises?.false_alarm] }[decision] ?? [];
-  return share === undefined ? null : h("p", { class: "hint", say: [key, [percent(share)]] });
+  const share = { match: promises?.missed, mismatch: promises?.false_alarm }[decision];
+  return share === undefined ? null : h("p", { class: "hint", say: [`promise.${decision}`, [percent(share)]] });
 }
