@@ -128,8 +128,17 @@ def test_markdown_shows_what_the_json_holds(tested: tuple[ClaimsConfig, dict[str
     widths = {line.count("|") for line in lines if line.startswith("| ") and "difference" in line}
     assert widths == {10} and sum(line.startswith("| 4a ") for line in lines) == 2
     spoilt = json.loads(json.dumps(content))
-    spoilt["sets"][0]["claims"][0] |= {"verdict": "refuted", "reason": "worse | <b>much</b>"}
-    assert "✗ refuted" in markdown(spoilt) and r"worse \| <b>" in markdown(spoilt)
+    spoilt["sets"][0]["claims"][0] |= {
+        "verdict": "refuted",
+        "reason": "worse | <b>much</b>",
+        "difference": -9,
+    }
+    assert "✗ refuted |" in markdown(spoilt) and r"worse \| <b>" in markdown(spoilt)
+    better = json.loads(json.dumps(spoilt))
+    better["sets"][0]["claims"][0]["difference"] = 9  # "on par" is refuted by being better, too
+    assert "✗ refuted (better) |" in markdown(better) and "</span> (better)" in " ".join(
+        render(better).split()
+    )
     assert "&lt;b&gt;much" in render(spoilt)
 
 

@@ -47,6 +47,12 @@ def numbers(claim: dict[str, Any], names: dict[str, str]) -> str:
     return ""
 
 
+def surpassed(claim: dict[str, Any]) -> str:
+    """` (better)` where "on par" was refuted because the subject is better: no bad news, so never left unsaid."""
+    better = claim["test"] == "on par" and claim["verdict"] == "refuted" and claim["difference"] > 0
+    return " (better)" if better else ""
+
+
 def control_of(claim: dict[str, Any], names: dict[str, str]) -> str:
     """What both arms get without seeing, behind their numbers; empty where there is no such control."""
     if "controls" not in claim:
@@ -82,8 +88,8 @@ def markdown(content: dict[str, Any]) -> str:
     lines = ["| claim | " + " | ".join(_cell(one["name"]) for one in sets) + " |"]
     lines.append("|---|" + "---|" * len(sets))
     for place, first in enumerate(sets[0]["claims"]):
-        verdicts = [one["claims"][place]["verdict"] for one in sets]
-        cells = " | ".join(f"{SIGNS[word]} {word}" for word in verdicts)
+        found = [one["claims"][place] for one in sets]
+        cells = " | ".join(f"{SIGNS[one['verdict']]} {one['verdict']}{surpassed(one)}" for one in found)
         lines.append(f"| {first['number']} {_cell(first['claim'])} | {cells} |")
     for one in sets:
         lines += ["", f"## {one['name']}", "", scale_of(one), ""]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 import lift.report
 from lift.claims.claim import CLAIMS
-from lift.claims.markdown import SIGNS, minus, numbers, scale_of, seeds_of, small, test_words
+from lift.claims.markdown import SIGNS, minus, numbers, scale_of, seeds_of, small, surpassed, test_words
 from lift.claims.plots import costs_plot, differences_plot
 from lift.claims.rules import CONFIRMED, NOT_TESTED, REFUTED, UNDECIDED
 
@@ -38,6 +38,7 @@ def render(content: dict[str, Any]) -> str:
         "sign": lambda word: SIGNS[word],
         "verdict_class": lambda word: CLASSES[word],
         "numbers": numbers,
+        "surpassed": surpassed,
         "seeds_of": seeds_of,
         "scale_of": scale_of,
         "test_words": test_words,
