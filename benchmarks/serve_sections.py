@@ -21,7 +21,7 @@ def speed_section(made: dict[str, Any]) -> list[str]:
     """Searches end to end, by the number of photos."""
     rows = [
         [
-            f"{of['photos']:,}",
+            f"{of['photos']:,}, {of['search']}",
             *_three(of["one_client"]),
             *_three(of["sentences_remembered"]),
             *_three(of["four_clients"]),

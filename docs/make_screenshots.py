@@ -89,8 +89,8 @@ def server(index: Path, calibration: Path) -> Iterator[str]:
 class Camera:
     """Opens the page in a language and brightness, and keeps what it shows."""
 
-    def __init__(self, browser: Any, address: str) -> None:
-        self.browser, self.address = browser, address
+    def __init__(self, browser: Any, address: str, folder: Path) -> None:
+        self.browser, self.address, self.folder = browser, address, folder
 
     def open(self, tab: str, language: str = "en", scheme: str = "light", *, phone: bool = False) -> Any:
         context = self.browser.new_context(
@@ -113,8 +113,9 @@ class Camera:
         page.context.close()
 
 
-def take_all(camera: Camera, folder: Path, keys: list[str]) -> None:
+def take_all(camera: Camera, keys: list[str]) -> None:
     """Every picture of docs/page.md."""
+    folder = camera.folder
     for language, scheme in (("en", "light"), ("ja", "dark")):
         page = camera.open("search", language, scheme)
         page.fill("#search-text", "red rockets in the night sky")
@@ -122,8 +123,8 @@ def take_all(camera: Camera, folder: Path, keys: list[str]) -> None:
         page.wait_for_selector("#search .grid li")
         page.evaluate("scrollTo(0, 0)")
         camera.keep(page, f"search-{language}")
-        camera.keep(checked(camera.open("check", language, "light")), f"check-{language}", whole=True)
-    camera.keep(checked(camera.open("check", "ja", "dark", phone=True)), "phone-check-ja", whole=True)
+        camera.keep(checked(camera.open("check", language, "light"), folder), f"check-{language}", whole=True)
+    camera.keep(checked(camera.open("check", "ja", "dark", phone=True), folder), "phone-check-ja", whole=True)
     page = camera.open("search", "en", "light", phone=True)
     page.fill("#search-text", "a yellow heart")
     page.click("#search .main")
@@ -156,9 +157,9 @@ def take_all(camera: Camera, folder: Path, keys: list[str]) -> None:
     camera.keep(page, "add-en")
 
 
-def checked(page: Any) -> Any:
+def checked(page: Any, folder: Path) -> Any:
     """The page with two descriptions of one picture judged, the place of the first one shown."""
-    page.set_input_files("#check input[type=file]", drawn_file(Path(tempfile.gettempdir()), 0))
+    page.set_input_files("#check input[type=file]", drawn_file(folder, 0))
     page.fill(".sentence-row input >> nth=0", "five red rockets in the night sky")
     page.click(".another")
     page.fill(".sentence-row input >> nth=1", "five red rockets on green grass")
@@ -194,7 +195,7 @@ def main(arguments: list[str]) -> None:
         keys = make_index(run, folder / "index")
         with server(folder / "index", calibration) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-            take_all(Camera(browser, address), folder, keys)
+            take_all(Camera(browser, address, folder), keys)
             browser.close()
     total = sum(path.stat().st_size for path in OUT.glob("*.png"))
     print(f"{OUT}: {len(list(OUT.glob('*.png')))} pictures, {total / 1e6:.2f} MB")

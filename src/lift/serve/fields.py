@@ -28,9 +28,10 @@ class FieldFacts:
             facts = []
             for name, kind in sorted(view.commit.fields.items()):
                 parts = [
-                    segment.table[FIELD + name].take(segment.live_rows)
+                    column if segment.alive is None else column.filter(pa.array(segment.alive))
                     for segment in view.segments
                     if FIELD + name in segment.table.column_names
+                    for column in [segment.table[FIELD + name]]
                 ]
                 chunks = [chunk for part in parts for chunk in part.chunks]
                 facts.append({"name": name, "kind": kind, **_facts(kind, pa.chunked_array(chunks or [[]]))})

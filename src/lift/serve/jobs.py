@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from PIL import Image
+from sqlalchemy.exc import SQLAlchemyError
 
 from lift.data import BadImage, decode_image
 from lift.errors import LiftError
@@ -89,19 +90,28 @@ class Jobs:
             if number is None:
                 return
             try:
-                self._check(number, self.folder / number)
-            except Stopped:
-                continue
-            except (LiftError, Refused) as error:
-                problem = error.problem if isinstance(error, LiftError) else error.detail
-                self._fail(number, problem, error.remedy)
-            except Exception as error:  # noqa: BLE001  the next table must be checked whatever was in this one
-                failure("a table could not be checked", error, job=number)
-                self._fail(number, "the server made a mistake", "look into its log, and report it")
-            self._tidy()
+                self._settle(number)
+            except Exception as error:  # noqa: BLE001  such as a database that is away: the thread must live on
+                failure("a table could not be checked; the next start tries again", error, job=number)
 
-    def _fail(self, number: str, problem: str, remedy: str) -> None:
-        self.service.state.update_job(number, state="failed", error=problem, remedy=remedy, ended=now())
+    def _settle(self, number: str) -> None:
+        """Check one table, and write down why when that cannot be done."""
+        problem = remedy = None
+        try:
+            self._check(number, self.folder / number)
+        except Stopped:
+            return
+        except (LiftError, Refused) as error:
+            problem = error.problem if isinstance(error, LiftError) else error.detail
+            remedy = error.remedy
+        except (SQLAlchemyError, OSError):
+            raise  # not the table's fault
+        except Exception as error:  # noqa: BLE001  the next table must be checked whatever was in this one
+            failure("a table could not be checked", error, job=number)
+            problem, remedy = "the server made a mistake", "look into its log, and report it"
+        if problem is not None:
+            self.service.state.update_job(number, state="failed", error=problem, remedy=remedy, ended=now())
+        self._tidy()
 
     def _check(self, number: str, folder: Path) -> None:
         service, state = self.service, self.service.state

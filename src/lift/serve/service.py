@@ -171,7 +171,7 @@ class Service:
         for segment in view.segments:
             rows = segment.live_rows[max(0, offset - passed) :][: top - len(found)]
             passed += segment.live
-            for entry in segment.entries(rows) if len(rows) else ():
+            for entry in map(segment.entry, map(int, rows)):
                 found.append(Match(entry.key, view.path_of(entry), 1.0, entry.captions, entry.metadata))
             if len(found) >= top:
                 break

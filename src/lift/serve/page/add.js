@@ -1,6 +1,6 @@
 // The tab "Add photos": several files at once, sent one after the other, each with its progress and its outcome.
 import { announce, english, h, sentences, showProblem } from "./elements.js";
-import { say, words } from "./language.js";
+import { say } from "./language.js";
 import { droppable, megabytes, pasteable } from "./photofield.js";
 import { send } from "./server.js";
 

@@ -33,7 +33,7 @@ function speak(element, place) {
   else if (PLACES[place]) element.setAttribute(PLACES[place], text);
 }
 
-export function speakAll(root = document) {
+function speakAll(root = document) {
   for (const place of Object.keys(PLACES))
     for (const element of root.querySelectorAll(`[data-${place}]`)) speak(element, place);
 }

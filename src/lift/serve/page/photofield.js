@@ -10,7 +10,7 @@ export const megabytes = (bytes) => Math.floor(bytes / 1e6);
 export const setLimits = (given) => (limits = given);
 
 /** Whether a file may be sent as a photo; says why not. */
-export function acceptable(file) {
+function acceptable(file) {
   if (file.type && !file.type.startsWith("image/")) return refuse("photo.noPhoto", [file.name]) ?? false;
   if (limits && file.size > limits.photo_bytes)
     return refuse("photo.tooLarge", [file.name, megabytes(limits.photo_bytes)]) ?? false;

@@ -1,7 +1,7 @@
 // Talking to the server: JSON and forms in, JSON out, and every failure as words for a person.
 
 /** What a request can fail with; `problem` is shown by showProblem. */
-export class ServerProblem extends Error {
+class ServerProblem extends Error {
   constructor(status, problem) {
     super(problem.error ?? problem.title);
     this.status = status;

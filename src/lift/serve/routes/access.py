@@ -36,8 +36,8 @@ def parsed(kind: type[B], text: str | None) -> B:
     """The JSON in the string `text` of a multipart body; Refused 422 when it is not as it should be."""
     try:
         return kind.model_validate_json(text or "{}")
-    except ValidationError as error:
-        raise error
+    except ValidationError:  # a ValueError, too, and answered by its own handler
+        raise
     except (ValueError, RecursionError) as error:
         raise Refused(422, "`request` is not JSON", "see /docs") from error
 
