@@ -55,7 +55,7 @@ def walked(my_photos: Path) -> Path:
     commands = [shlex.split(line) for line in block.splitlines()]
     assert [command[1] for command in commands] == [
         *("ingest", "exam", "embed", "train", "train", "check", "evaluate", "evaluate", "compare"),
-        *("index", "search", "classify", "verify"),
+        *("index", "search", "watch", "classify", "calibrate", "verify"),
     ]
     for command in commands:
         assert command[0] == "lift"
