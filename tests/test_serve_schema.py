@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI description, fit and unfit ones: every answer is one that it describes, never a 500."""
+"""Requests made from the OpenAPI description, fit and unfit: every answer is one that it describes, never a 500."""
 
 from __future__ import annotations
 
