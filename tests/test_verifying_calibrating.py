@@ -266,6 +266,41 @@ def test_a_changed_calibration_is_refused(calibration: Path, tmp_path: Path) -> 
         check(CheckConfig(str(copy)))
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"mismatch_below": 0.9}, "calibration.json has changed"),
+        ({"sum": None, "mismatch_below": float("nan")}, "nan is no threshold"),
+        ({"sum": None, "match_above": "a"}, "is damaged"),
+        ({"sum": None, "probability": {"method": "platt", "points": [], "false_share": 0.5}}, "without its curve"),
+        ({"sum": None, "encoder": None}, "'encoder'"),
+    ],
+)  # fmt: skip
+def test_changed_numbers_are_refused_before_they_judge(
+    calibration: Path, tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(calibration, copy)
+    manifest = json.loads((copy / "calibration.json").read_text(encoding="utf-8"))
+    for name, value in changed.items():
+        if name in manifest:
+            del manifest[name]
+        else:
+            manifest["groups"][0][name] = value
+    (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(LiftError, match=told):
+        Calibration(copy)
+
+
+def test_the_models_own_verdicts_are_no_labels(folder: Path) -> None:
+    head, row = "sign,verdict,chance that it fits,photo,description", "✓,match,0.9,a.png,a red wall"
+    (folder / "checked.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
+    with pytest.raises(LiftError, match="verdicts are the model's own"):
+        read_pairs(folder / "checked.csv", Photos(folder))
+    (folder / "judged.csv").write_text(f"{head},answer\n{row},no\n", encoding="utf-8")
+    assert [pair.label for pair in read_pairs(folder / "judged.csv", Photos(folder)).pairs] == [False]
+
+
 def test_calibrated_verdicts(
     calibration: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -311,6 +346,7 @@ def test_suspicious_words_only_where_they_were_proved(
     sure = Share(rate=0.9, control=0.2, low=0.5, high=0.8, n=100, photos=100)
     unsure = replace(sure, low=-0.1)
     manifest["explaining"] = Proof(METHOD, words=sure, places=unsure, middle=unsure, kinds={}).asdict()
+    del manifest["sum"]  # as of a file that was not changed
     (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
     verifier = Verifier.load(model, copy)
     far = -photo  # a photo that nothing fits

@@ -240,6 +240,32 @@ def test_reading_tables(tmp_path: Path) -> None:
     assert isinstance(next(iter(lines_of(tmp_path / "a.csv"))), Line | Unread)
 
 
+def test_the_users_table_is_never_overwritten_by_its_check(
+    folder: Path, model: Model, calibration: Path
+) -> None:
+    before = (folder / "table.csv").read_bytes()
+    for out in (folder / "table.csv", folder / "sub" / ".." / "table.csv"):
+        (folder / "sub").mkdir(exist_ok=True)
+        with pytest.raises(LiftError, match="is the table itself"):
+            verify_table(Verifier.load(model, calibration), folder / "table.csv", out)
+    assert (folder / "table.csv").read_bytes() == before
+
+
+def test_columns_of_one_name_are_all_kept_and_japanese_ones_found(
+    folder: Path, model: Model, calibration: Path
+) -> None:
+    rows = [("写真ファイル", "商品説明", "備考", "備考", ""), ("a.png", "赤い丸", "x", "y", "z")]
+    (folder / "twice.csv").write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([cell or None for cell in row])
+    book.save(folder / "twice.xlsx")
+    for name in ("twice.csv", "twice.xlsx"):
+        verify_table(Verifier.load(model, calibration), folder / name, folder / "out.xlsx")
+        heads, cells = openpyxl.load_workbook(folder / "out.xlsx").active.iter_rows(values_only=True)
+        assert heads[8:] == ("備考", "備考 (2)", "column 5") and cells[8:] == ("x", "y", "z")
+
+
 def test_what_a_table_needs_is_told(folder: Path, tiny_run: Path, calibration: Path, tmp_path: Path) -> None:
     table, cases = folder / "table.csv", list[tuple[dict[str, Any], str]]()
     cases += [({"texts": ("a dog",)}, "a table, and sentences"), ({}, "needs a file to be written to")]
@@ -250,6 +276,15 @@ def test_what_a_table_needs_is_told(folder: Path, tiny_run: Path, calibration: P
     for changes, told in cases:
         with pytest.raises(LiftError, match=told):
             verify(VerifyConfig(table, run=tiny_run, **changes))
+    for name in ("table.xls", "table.ods"):
+        with pytest.raises(LiftError, match=f"{name} is no table that can be read"):
+            verify(VerifyConfig(folder / name, run=tiny_run, calibration=calibration, out=tmp_path / "x.csv"))
+    with pytest.raises(UsageError, match="for a table, and this is one photo"):
+        verify(VerifyConfig(folder / "a.png", ("a dog",), run=tiny_run, out=tmp_path / "x.csv"))
+    with pytest.raises(LiftError, match="there is no photo"):
+        verify(VerifyConfig(folder / "gone.png", ("a dog",), run=tiny_run))
+    with pytest.raises(LiftError, match="is a folder"):
+        open_sheet(tmp_path, "en", [], 0)
     with pytest.raises(UsageError, match="a folder and no DATASET"):
         verify(VerifyConfig(folder, run=tiny_run))
     with pytest.raises(LiftError, match="can be written"):

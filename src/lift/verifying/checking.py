@@ -101,6 +101,10 @@ def verify_table(
             "a table cannot be checked by an uncalibrated model",
             "run `lift calibrate` and give its CALIBRATION",
         )
+    if out.exists() and source.exists() and out.samefile(source):
+        raise LiftError(
+            f"--out {out} is the table itself, which would be lost", "give another name, as checked.xlsx"
+        )
     if is_dataset(source):
         place = _place(photos, source, max_pixels)
         extra, rows = [], _rows_of_dataset(Dataset(source), split)

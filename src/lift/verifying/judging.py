@@ -75,6 +75,10 @@ def verify(config: VerifyConfig) -> list[Verdict] | Checked:
         raise UsageError(
             "no sentence was given", 'add one in quotes: `lift verify photo.jpg "a dog on grass"`'
         )
+    if config.out is not None:
+        raise UsageError("--out is for a table, and this is one photo", "leave it out, or add --json")
+    if not config.image.is_file():
+        raise LiftError(f"there is no photo {config.image}", "check the path")
     model = load(chosen_run(config.run), query_encoder=config.query_encoder)
     verifier = Verifier.load(model, config.calibration, false_share=config.false_share)
     try:

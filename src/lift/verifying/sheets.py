@@ -53,6 +53,8 @@ class Sheet(Protocol):
 
 def open_sheet(out: Path, language: Language, extra: Sequence[str], thumbnails: int) -> Sheet:
     """A Sheet for the file's ending; LiftError for another than .xlsx and .csv."""
+    if out.is_dir():
+        raise LiftError(f"{out} is a folder", "give the name of a file as --out, as checked.xlsx")
     ending = out.suffix.lower()
     if ending not in (".xlsx", ".csv"):
         raise LiftError(f"{out.name}: only .xlsx and .csv can be written", "give --out checked.xlsx")
