@@ -233,9 +233,9 @@ def _write(
     remark = ""
     if verdict.group is None:
         remark = (
-            "この長さの説明では校正されていません"
+            "この長さまたは言語の説明では校正されていません"
             if checked.language == "ja"
-            else "not calibrated for texts of this length"
+            else "not calibrated for texts of this length or language"
         )
     chance = None if verdict.probability is None else round(verdict.probability, 2)
     separator = "、" if checked.language == "ja" else ", "

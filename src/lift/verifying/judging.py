@@ -177,7 +177,7 @@ def _lines(verdict: Verdict) -> str:
         if verdict.probability is not None:
             line += f", fits with a probability of {percent(round(verdict.probability, 2))}"
         if verdict.group is None:
-            line += " (the CALIBRATION has no pairs of this length)"
+            line += " (the CALIBRATION has no pairs of this length or language)"
     line += f"\n  cosine {verdict.cosine:.3f}"
     if verdict.background:
         line += f"; fits better than {verdict.beaten} of {verdict.background} sentences about other photos"

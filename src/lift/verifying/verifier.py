@@ -16,6 +16,7 @@ from lift.errors import UsageError
 from lift.explaining import Suspicion, heatmap, neutral_text, suspicions
 from lift.model import Model, Rival
 from lift.predict import count_beaten, exact_scores
+from lift.rewording import language_of
 from lift.verifying.folder import Calibration, group_of
 from lift.verifying.wording import Decision, promise_in_words
 
@@ -27,8 +28,9 @@ class Verdict:
     """What is known of one description of one photo.
 
     decision and probability (that it is true) are None without a CALIBRATION; with one, "ask" leaves it to a person.
-    group: the lengths it was judged among. suspicious, heatmap: words that fit least, and float32 (h, w) in 0..1 where
-    the text is seen; empty and None unless proved. beaten: how many of `background` other sentences fit worse.
+    group: the lengths it was judged among; None where there was no pair of its length or language. suspicious, heatmap:
+    words that fit least, and float32 (h, w) in 0..1 where the text is seen; empty and None unless proved. beaten: how
+    many of `background` other sentences fit worse.
     """
 
     text: str
@@ -149,7 +151,8 @@ class Verifier:
         if self.calibration is None:
             return Verdict(text, cosine)
         group = group_of(self.calibration.groups, text)
-        if group is None:
+        languages = self.calibration.manifest.get("languages")  # none in those of the first days
+        if group is None or (languages and language_of(text) not in languages):
             return Verdict(text, cosine, "ask")
         score = np.array([cosine])
         probability = None
