@@ -22,7 +22,7 @@ from lift.verifying import Verifier, VerifyConfig, checking, verify, verify_tabl
 from lift.verifying.folder import Calibration, Group, write_calibration
 from lift.verifying.sheets import harmless, open_sheet
 from lift.verifying.tables import Columns, Line, Unread, answer_of, lines_of, open_table
-from lift.verifying.wording import SIGNS
+from lift.verifying.wording import SIGNS, shown
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,38 @@ def test_every_kind_of_table_gives_the_same_excel_sheet(
     assert {image.anchor._from.row for image in sheet._images} == {1, 2}
     with Image.open(io.BytesIO(sheet._images[0]._data())) as picture:
         assert picture.size == (60, 30) and picture.convert("RGB").getpixel((30, 15))[0] > 240  # the red one
+
+
+def test_a_description_too_long_to_be_read_is_told(
+    folder: Path, model: Model, calibration: Path, tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = model.text_encoder.max_tokens
+    long, short = "a red circle " * limit, "a red circle"
+    verifier = Verifier.load(model, calibration)
+    assert verifier.cut([short, long, "x" * 5 * limit, short]) == [
+        False,
+        True,
+        False,
+        False,
+    ]  # the third: one unknown word
+    (folder / "long.csv").write_text(f"image,text\na.png,{long}\na.png,{short}\n", encoding="utf-8")
+    verify_table(verifier, folder / "long.csv", folder / "out.csv")
+    rows = read_csv(folder / "out.csv")
+    assert "only the beginning of the description was read" in rows[0]["remark"] and not rows[1]["remark"]
+    verify(VerifyConfig(folder / "a.png", (long,), run=tiny_run, calibration=calibration))
+    said = capsys.readouterr().out
+    assert "only the beginning" in said and len(said) < 1500
+
+
+def test_no_probability_is_written_as_certain() -> None:
+    assert [shown(value) for value in (0.0, 0.004, 0.5, 0.994, 0.997, 1.0)] == [
+        0.01,
+        0.01,
+        0.5,
+        0.99,
+        0.99,
+        0.99,
+    ]
 
 
 def test_japanese_headings_come_with_japanese_texts(folder: Path, model: Model, calibration: Path) -> None:

@@ -23,7 +23,7 @@ from lift.verifying.photos import PhotoPlace, Photos, Seen
 from lift.verifying.sheets import Sheet, open_sheet
 from lift.verifying.tables import Columns, Line, Unread, open_table, text_of
 from lift.verifying.verifier import Verdict, Verifier
-from lift.verifying.wording import SIGNS, WORDS, Language, promise_in_words
+from lift.verifying.wording import REMARKS, SIGNS, WORDS, Language, promise_in_words, shown
 
 Words = Literal["none", "mismatch", "asked"]
 PIECE = 256  # rows read, judged and written at once
@@ -188,6 +188,7 @@ def _check(
         features = dict(zip(seen, verifier.model.encode_pixels(stacked), strict=True))
     texts = list(dict.fromkeys(row.text for row in asked if row.image in seen))
     vectors = dict(zip(texts, verifier.model.encode_text(texts), strict=True)) if texts else {}
+    cut = {text for text, is_cut in zip(texts, verifier.cut(texts), strict=True) if is_cut}
     judged: dict[int, Verdict] = {}
     for place, row in enumerate(piece):
         if isinstance(row, _Asked) and row.fault is None and row.image in features:
@@ -210,7 +211,9 @@ def _check(
         found = []
         if (text := prepared.get(row.text)) is not None and place in wanted:
             found = explain(features[row.image], text, verifier.others)[:SHOWN_WORDS]
-        _write(sheet, checked, row, judged[place], [one.text for one in found], seen[row.image])
+        _write(
+            sheet, checked, row, judged[place], [one.text for one in found], seen[row.image], row.text in cut
+        )
 
 
 def _see(
@@ -226,18 +229,21 @@ def _see(
 
 
 def _write(
-    sheet: Sheet, checked: Checked, row: _Asked, verdict: Verdict, least: Sequence[str], seen: Seen
+    sheet: Sheet,
+    checked: Checked,
+    row: _Asked,
+    verdict: Verdict,
+    least: Sequence[str],
+    seen: Seen,
+    is_cut: bool,
 ) -> None:
     kind = verdict.decision or "ask"
     checked.counts[kind] += 1
-    remark = ""
-    if verdict.group is None:
-        remark = (
-            "この長さまたは言語の説明では校正されていません"
-            if checked.language == "ja"
-            else "not calibrated for texts of this length or language"
-        )
-    chance = None if verdict.probability is None else round(verdict.probability, 2)
+    told = REMARKS[checked.language]
+    remark = " ".join(
+        [*([told["unknown"]] if verdict.group is None else []), *([told["cut"]] if is_cut else [])]
+    )
+    chance = None if verdict.probability is None else shown(verdict.probability)
     separator = "、" if checked.language == "ja" else ", "
     cells = [
         SIGNS[kind],

@@ -19,9 +19,10 @@ from lift.model import Model, Rival, chosen_run, load
 from lift.verifying.checking import Checked, Words, verify_table
 from lift.verifying.tables import Columns, is_table
 from lift.verifying.verifier import Verdict, Verifier
-from lift.verifying.wording import SIGNS, WORDS, percent, promise_in_words
+from lift.verifying.wording import REMARKS, SIGNS, WORDS, percent, promise_in_words, shown
 
 BACKGROUND = 200
+SHOWN = 300  # signs of a description that are repeated
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def verify(config: VerifyConfig) -> list[Verdict] | Checked:
     background = model.encode_text(sentences) if sentences else None
     verdicts = verifier.judge(photo, config.texts, background=background)
     best = max(verdicts, key=lambda verdict: verdict.cosine)
-    for verdict in verdicts:
-        line = _json(config.image, verdict, verdict is best) if config.json else _lines(verdict)
+    for verdict, is_cut in zip(verdicts, verifier.cut(config.texts), strict=True):
+        line = _json(config.image, verdict, verdict is best) if config.json else _lines(verdict, is_cut)
         say(line)
     if not config.json:
         if len(verdicts) > 1:
@@ -170,12 +171,15 @@ def background_sentences(
     return [distinct[number] for number in np.sort(chosen)]
 
 
-def _lines(verdict: Verdict) -> str:
-    line = f'"{verdict.text}"'
+def _lines(verdict: Verdict, is_cut: bool) -> str:
+    text = verdict.text if len(verdict.text) <= SHOWN else f"{verdict.text[:SHOWN]}…"
+    line = f'"{text}"'
+    if is_cut:
+        line += f"\n  {REMARKS['en']['cut']}"
     if verdict.decision is not None:
         line += f"\n  {SIGNS[verdict.decision]} {WORDS['en'][verdict.decision]}"
         if verdict.probability is not None:
-            line += f", fits with a probability of {percent(round(verdict.probability, 2))}"
+            line += f", fits with a probability of {percent(shown(verdict.probability))}"
         if verdict.group is None:
             line += " (the CALIBRATION has no pairs of this length or language)"
     line += f"\n  cosine {verdict.cosine:.3f}"

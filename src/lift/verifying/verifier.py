@@ -17,6 +17,7 @@ from lift.explaining import Suspicion, heatmap, neutral_text, suspicions
 from lift.model import Model, Rival
 from lift.predict import count_beaten, exact_scores
 from lift.rewording import language_of
+from lift.text.encoder import counts_tokens
 from lift.verifying.folder import Calibration, group_of
 from lift.verifying.wording import Decision, promise_in_words
 
@@ -111,6 +112,17 @@ class Verifier:
             return False
         proved = self.calibration.proved
         return proved is not None and (proved.words_shown if what == "words" else proved.places_shown)
+
+    def cut(self, texts: Sequence[str]) -> list[bool]:
+        """Of which texts the model reads the beginning only; False where its encoder cannot tell."""
+        encoder = self.model if isinstance(self.model, Rival) else self.model.text_encoder
+        long = [
+            text for text in dict.fromkeys(texts) if len(text) + 2 > encoder.max_tokens
+        ]  # a token is a sign at least
+        if not long or not counts_tokens(encoder):
+            return [False] * len(texts)
+        tokens = dict(zip(long, encoder.token_counts(long), strict=True))
+        return [bool(tokens.get(text, 0) > encoder.max_tokens) for text in texts]
 
     def judge(
         self,
