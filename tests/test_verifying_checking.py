@@ -298,6 +298,19 @@ def test_columns_of_one_name_are_all_kept_and_japanese_ones_found(
         assert heads[8:] == ("備考", "備考 (2)", "column 5") and cells[8:] == ("x", "y", "z")
 
 
+def test_names_of_columns_are_made_unique_in_one_pass(tmp_path: Path) -> None:
+    names = ["a", "a (2)", "a", "a", "", "a (2)"]
+    (tmp_path / "t.csv").write_text(f"{','.join(names)}\n1,2,3,4,5,6\n", encoding="utf-8")
+    line = next(iter(lines_of(tmp_path / "t.csv")))
+    assert isinstance(line, Line)
+    assert list(line.cells) == ["a", "a (2)", "a (3)", "a (4)", "column 5", "a (2) (2)"]
+    assert list(line.cells.values()) == list("123456")
+    wide = ",".join(["x"] * 50_000)  # takes a minute where every name is compared with all
+    (tmp_path / "w.csv").write_text(f"{wide}\n{wide}\n", encoding="utf-8")
+    line = next(iter(lines_of(tmp_path / "w.csv")))
+    assert isinstance(line, Line) and len(line.cells) == 50_000
+
+
 def test_what_a_table_needs_is_told(folder: Path, tiny_run: Path, calibration: Path, tmp_path: Path) -> None:
     table, cases = folder / "table.csv", list[tuple[dict[str, Any], str]]()
     cases += [({"texts": ("a dog",)}, "a table, and sentences"), ({}, "needs a file to be written to")]

@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -129,14 +130,16 @@ def text_of(cell: Any) -> str:
 
 def _names(header: Sequence[Any]) -> list[str]:
     """Names of columns, each once, so that no cell hides another: note, note (2), column 3 for an empty one."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    times: Counter[str] = Counter()
     for place, cell in enumerate(header, 1):
-        name = text_of(cell) or f"column {place}"
-        number = 2
+        first = name = text_of(cell) or f"column {place}"
+        times[first] += 1
         while name in names:
-            name, number = f"{text_of(cell) or 'column'} ({number})", number + 1
-        names.append(name)
-    return names
+            name = f"{first} ({times[first]})"
+            times[first] += name in names
+        names[name] = None
+    return list(names)
 
 
 def _of_csv(path: Path) -> Iterator[Line | Unread]:
