@@ -134,6 +134,15 @@ def test_too_few_photos_to_leave_some_out_tell_nothing_of_errors() -> None:
     assert seen["true"] == 46 and left_out(scored(48))["false_alarms"] is not None
 
 
+def test_five_descriptions_of_a_photo_are_no_five_photos() -> None:
+    pairs = Scored(*(np.repeat(part, 5) for part in scored(50, shift=1.0)))
+    groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
+    low, high = pairs.scores[pairs.labels].min(), pairs.scores[~pairs.labels].max()
+    # 50 allow no error, 250 would allow seven.
+    assert groups[0].thresholds == pytest.approx((low - 1e-6, high + 1e-6), abs=1e-9)
+    assert groups[0].facts["photos"] == {"true": 50, "false": 50}
+
+
 def test_copies_of_one_score_stay_on_its_side_whatever_is_rounded() -> None:
     pairs = scored(100, shift=0.0)
     true, false = np.flatnonzero(pairs.labels), np.flatnonzero(~pairs.labels)
@@ -193,6 +202,17 @@ def test_false_descriptions_are_made_of_captions() -> None:
     assert hard == pairs_of_rows(
         ROWS, {"b.png": [(ROWS[1].captions[0], "A shirt in a red man rides a bike.")]}, hard_share=1, seed=0
     )
+
+
+def test_what_another_text_of_the_photo_tells_is_no_false_description() -> None:
+    row = Row("a.png", ["Two dogs run on the grass.", "Three dogs run on the grass."], "val")
+    made = {
+        pair.text
+        for seed in range(10)
+        for pair in pairs_of_rows([row], {}, hard_share=1, seed=seed)
+        if not pair.label
+    }
+    assert len(made) > 5 and not made & set(row.texts)  # a rule makes three of two
 
 
 @pytest.fixture
@@ -301,6 +321,19 @@ def test_a_calibration_is_bound_to_its_model(calibration: Path, tiny_run: Path, 
     assert "80 %" in verifier.promises["words"]["ja"]
     with pytest.raises(LiftError, match="scores of one model mean nothing for another"):
         Verifier.load(load(tiny_clip_run), calibration)
+
+
+def test_a_calibration_is_bound_to_its_text_encoder(
+    calibration: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(calibration, copy)
+    manifest = json.loads((copy / "calibration.json").read_text(encoding="utf-8"))
+    del manifest["sum"]
+    manifest["encoder"] += "/light"  # as made with --query-encoder
+    (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(LiftError, match="scores of one model mean nothing for another"):
+        Verifier.load(load(tiny_run), copy)
 
 
 def test_a_changed_calibration_is_refused(calibration: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from PIL import Image
 from lift.calibration import ProbabilityMap, Thresholds
 from lift.data import Dataset
 from lift.errors import LiftError, UsageError
+from lift.explaining import Proof, Share
+from lift.explaining.words import METHOD
 from lift.model import Model, load
 from lift.verifying import Verifier, VerifyConfig, checking, verify, verify_table
 from lift.verifying.folder import Calibration, Group, write_calibration
@@ -140,6 +142,29 @@ def test_every_kind_of_table_gives_the_same_excel_sheet(
     assert {image.anchor._from.row for image in sheet._images} == {1, 2}
     with Image.open(io.BytesIO(sheet._images[0]._data())) as picture:
         assert picture.size == (60, 30) and picture.convert("RGB").getpixel((30, 15))[0] > 240  # the red one
+
+
+@pytest.mark.parametrize("decision", ["mismatch", "ask"])
+def test_words_are_marked_where_they_are_asked_for_and_proved(
+    folder: Path, model: Model, tmp_path: Path, decision: str
+) -> None:
+    """All rows are mismatches, or all are left to people."""
+    limits = Thresholds(1.1, None) if decision == "mismatch" else Thresholds(-1.1, 1.1)
+    sure = Share(rate=0.9, control=0.2, low=0.5, high=0.8, n=100, photos=100)
+    marked: dict[tuple[bool, str], bool] = {}
+    for number, proof in enumerate((None, Proof(METHOD, sure, None, None, {}).asdict())):
+        promise = {"false_alarm": 0.05, "missed": 0.05, "confidence": 0.9}
+        made = tmp_path / f"made-{number}"
+        others = np.zeros((1, model.dim))
+        group = Group("all", 0, None, limits, None)
+        write_calibration(made, model, promise, [group], [], others, {"explaining": proof})
+        for words in ("none", "mismatch", "asked"):
+            verify_table(Verifier.load(model, made), folder / "table.csv", tmp_path / "o.csv", words=words)
+            rows = read_csv(tmp_path / "o.csv")
+            assert rows[0]["verdict"].startswith(decision)
+            marked[proof is not None, words] = bool(rows[0]["words that fit least"])
+    shown = {"none": False, "mismatch": decision == "mismatch", "asked": True}
+    assert marked == {(proved, words): proved and shown[words] for proved in (False, True) for words in shown}
 
 
 def test_a_description_too_long_to_be_read_is_told(
