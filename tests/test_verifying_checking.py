@@ -121,7 +121,12 @@ def test_every_kind_of_table_gives_the_same_excel_sheet(
     checked = verify_table(verifier, folder / name, out, thumbnails=2)
     again = verify_table(verifier, folder / "table.csv", folder / "again.csv")
     assert checked.counts == again.counts
-    sheet = openpyxl.load_workbook(out).active
+    book = openpyxl.load_workbook(out)
+    sheet = book.active
+    assert [page.title for page in book] == ["checked", "about"]
+    about = [row[0].value for row in book["about"].iter_rows()]
+    assert about == [*checked.lines()[1:], model.id]  # whoever gets the file alone reads what is promised
+    assert "not checked 3" in about[0] and "At most 5 %" in about[1]
     cells = list(sheet.iter_rows())
     assert [cell.value for cell in cells[0]] == [
         "picture", "sign", "verdict", "chance that it fits", "words that fit least", "photo", "description",

@@ -125,7 +125,7 @@ def verify_table(
             _check(piece, verifier, place, sheet, checked, words)
             progress(len(piece))
             piece = next(pieces, [])
-        sheet.close()
+        sheet.close([*checked.lines()[1:], verifier.calibration.made_for[0]])
     except BaseException:
         sheet.drop()
         raise
