@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -259,7 +258,7 @@ def _write(
 
 def _write_unread(sheet: Sheet, checked: Checked, fault: Unread, row: _Asked | None) -> None:
     checked.counts["unread"] += 1
-    checked.reasons[re.split(r"[:(]", fault.reason)[0].strip()] += 1
+    checked.reasons[fault.kind] += 1
     if len(checked.unread) < KEPT:
         checked.unread.append(fault)
     image, text, extra = (row.image, row.text, row.extra) if row else (f"row {fault.number}", "", [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 import sys
 import unicodedata
 from collections import Counter
@@ -45,6 +46,11 @@ class Unread:
     number: int
     reason: str
     remedy: str
+
+    @property
+    def kind(self) -> str:
+        """The reason without its particulars, to count by."""
+        return re.split(r"[:(]", self.reason)[0].strip()
 
 
 @dataclass(frozen=True)

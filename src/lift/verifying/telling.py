@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -100,5 +99,5 @@ def tell_unread(unread: Sequence[Unread]) -> None:
     for row in unread[:SHOWN]:
         note(f"not used: {f'row {row.number}: ' if row.number else ''}{row.reason} ({row.remedy})")
     if len(unread) > SHOWN:
-        counts = Counter(re.split(r"[:(]", row.reason)[0].strip() for row in unread).most_common()
+        counts = Counter(row.kind for row in unread).most_common()
         note("not used in all: " + ", ".join(f"{count:,} x {reason}" for reason, count in counts))
