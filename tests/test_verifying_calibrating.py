@@ -106,7 +106,7 @@ def test_doubtful_answers_serve_the_probability_only() -> None:
 def left_out(pairs: Scored) -> dict[str, int | None]:
     """What a group of all of them tells of photos left out."""
     groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
-    return groups[0].facts["left_out"]  # type: ignore[no-any-return]
+    return groups[0].facts["left_out"]
 
 
 def test_what_is_measured_on_photos_left_out() -> None:
