@@ -66,6 +66,14 @@ def test_thresholds_on_tiny_arrays() -> None:
     assert controlled_thresholds(true[:1], false[:1], half, 0.25) == (None, None)
 
 
+def test_each_side_has_its_own_promise() -> None:
+    scores = np.arange(22.0)  # 22 allow no error at 10 %, and 7 at 50 %: P(Binomial(22, 0.5) <= 7) = 0.067
+    low, high = controlled_thresholds(scores - 100, scores, (0.5, 0.1), 0.1)
+    assert (low, high) == (-93, 21)
+    low, high = controlled_thresholds(scores - 100, scores, (0.1, 0.5), 0.1)
+    assert (low, high) == (-100, 14)
+
+
 def test_decisions_are_strict_on_both_sides() -> None:
     scores = np.array([0.2, 0.3, 0.4, 0.5, 0.6])
     assert decide(scores, Thresholds(0.3, 0.5)).tolist() == [MISMATCH, ASK, ASK, ASK, MATCH]
@@ -174,6 +182,10 @@ def test_few_pairs_take_the_smooth_curve_and_one_label_none() -> None:
     fitted = fit_probability(scores, labels, photos, seed=0)
     assert fitted is not None and fitted.map.method == "platt" and set(fitted.brier) == {"platt", "isotonic"}
     assert fit_probability(scores, np.ones(400, bool), photos, seed=0) is None
+    # Photos are left out as a whole: without photo 0 nothing false is left, however many of its pairs there are.
+    assert (
+        fit_probability(np.arange(200.0), np.arange(200) >= 40, np.maximum(np.arange(200) - 39, 0), 0) is None
+    )
     # A step that no smooth curve follows, and enough photos to see it.
     scores = generator.uniform(size=4000)
     labels = generator.random(4000) < np.where(

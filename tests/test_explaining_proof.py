@@ -163,6 +163,12 @@ def test_painting_and_deletion(encoder: ImageEncoder, photos: np.ndarray) -> Non
     )
     before, after = encoder(pair)[:, 0].tolist()
     assert falls.hottest[0] == pytest.approx(before - after, abs=1e-6)
+    neutral = texts[5]  # what is near every text is taken away before the hottest are chosen
+    other = np.argsort(-patch_cosines(encoder, photos[:1], texts[:1] - neutral).ravel())[:4][None]
+    assert set(other[0]) != set(hottest[0])
+    shown = torch.from_numpy(painted(photos[:1], other, 4)).permute(0, 3, 1, 2) / 255
+    fall = before - encoder(shown)[0, 0].item()
+    assert deletion(encoder, photos[:1], texts[:1], neutral).hottest[0] == pytest.approx(fall, abs=1e-6)
     assert (
         centrality(4) == -np.array([[1.5] * 4, [1.5, 0.5, 0.5, 1.5], [1.5, 0.5, 0.5, 1.5], [1.5] * 4])
     ).all()

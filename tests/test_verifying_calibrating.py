@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lift.calibration import Thresholds
+from lift.calibration import ASK, MATCH, MISMATCH, decide
 from lift.data import Dataset, Row
 from lift.errors import LiftError, UsageError
 from lift.explaining import Proof, Share
@@ -19,10 +19,11 @@ from lift.explaining.words import METHOD
 from lift.keeping import CheckConfig, check
 from lift.model import load
 from lift.verifying import CalibrateConfig, Calibration, Verifier, VerifyConfig, calibrate, verify
-from lift.verifying.fitting import Promise, Scored, fit_groups, measured
+from lift.verifying.fitting import Promise, Scored, fit_groups
 from lift.verifying.folder import group_of
-from lift.verifying.labelled import OTHER_PHOTO, mix_of, pairs_of_rows, read_pairs
+from lift.verifying.labelled import OTHER_PHOTO, Labelled, mix_of, pairs_of_rows, read_pairs
 from lift.verifying.photos import Photos
+from lift.verifying.scoring import arrays_of, trained_on
 
 
 def scored(photos: int, words: float = 10, *, seed: int = 0, shift: float = 2.0, first: int = 0) -> Scored:
@@ -61,12 +62,12 @@ def test_too_few_labels_are_refused_with_the_number_missing() -> None:
         )
     groups, _ = fit_groups(scored(45), Promise(), lengths=[40], merge=True, seed=0)
     assert groups[0].facts["missing"] == {"true": 0, "false": 0}
-    # Of 45 no error is allowed: the thresholds are the lowest true and the highest false score.
+    # Of 45 no error is allowed: the thresholds are the lowest true and the highest false score, or their middle.
     pairs = scored(45)
-    assert groups[0].thresholds in (
-        (pairs.scores[pairs.labels].min(), pairs.scores[~pairs.labels].max()),
-        Thresholds(*[(pairs.scores[pairs.labels].min() + pairs.scores[~pairs.labels].max()) / 2] * 2),
-    )
+    low, high = pairs.scores[pairs.labels].min(), pairs.scores[~pairs.labels].max()
+    if low > high:
+        low = high = (low + high) / 2
+    assert groups[0].thresholds == pytest.approx((low - 1e-6, high + 1e-6), abs=1e-9)
 
 
 def test_a_small_group_is_joined_or_left_to_people() -> None:
@@ -102,13 +103,69 @@ def test_doubtful_answers_serve_the_probability_only() -> None:
     assert more[0].facts["pairs"] == {"true": 300, "false": 300, "doubtful": 600}
 
 
+def left_out(pairs: Scored) -> dict[str, int | None]:
+    """What a group of all of them tells of photos left out."""
+    groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
+    return groups[0].facts["left_out"]
+
+
 def test_what_is_measured_on_photos_left_out() -> None:
-    seen = measured(scored(500, shift=1.5), Promise(), seed=0)
+    seen = left_out(scored(500, shift=1.5))
     assert (seen["true"], seen["false"]) == (500, 500)
-    assert (
-        0 < seen["false_alarms"] <= 40 and 0 < seen["missed"] <= 40
-    )  # about 5 % of 500, strictly less on average
-    assert seen["false_alarms"] < seen["true_decided"] < 500
+    # about 5 % of 500, strictly less on average
+    assert 0 < seen["false_alarms"] <= 40 and 0 < seen["missed"] <= 40  # type: ignore[operator]
+    assert seen["false_alarms"] < seen["true_decided"] < 500  # type: ignore[operator]
+
+
+def test_photos_left_out_are_not_judged_by_thresholds_that_saw_them() -> None:
+    """Each fold's thresholds are those of the other photos: with the extreme score left out they lie further in."""
+    pairs = scored(60, shift=0.0)
+    seen = left_out(pairs)
+    # 60 photos allow no error, so that thresholds that saw all of them would err in none.
+    groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
+    low, high = groups[0].thresholds
+    assert not (pairs.scores[pairs.labels] < low).any() and not (pairs.scores[~pairs.labels] > high).any()
+    assert seen["false_alarms"] == 1 and seen["missed"] == 1
+
+
+def test_too_few_photos_to_leave_some_out_tell_nothing_of_errors() -> None:
+    seen = left_out(scored(46))  # 43 are left, and 45 are the least
+    assert [seen[name] for name in ("false_alarms", "missed", "true_decided", "false_decided")] == [None] * 4
+    assert seen["true"] == 46 and left_out(scored(48))["false_alarms"] is not None
+
+
+def test_five_descriptions_of_a_photo_are_no_five_photos() -> None:
+    pairs = Scored(*(np.repeat(part, 5) for part in scored(50, shift=1.0)))
+    groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
+    low, high = pairs.scores[pairs.labels].min(), pairs.scores[~pairs.labels].max()
+    # 50 allow no error, 250 would allow seven.
+    assert groups[0].thresholds == pytest.approx((low - 1e-6, high + 1e-6), abs=1e-9)
+    assert groups[0].facts["photos"] == {"true": 50, "false": 50}
+
+
+def test_copies_of_one_score_stay_on_its_side_whatever_is_rounded() -> None:
+    pairs = scored(100, shift=0.0)
+    true, false = np.flatnonzero(pairs.labels), np.flatnonzero(~pairs.labels)
+    pairs.scores[true[np.argsort(pairs.scores[true])[:10]]] = -3.0  # one description ten times
+    pairs.scores[false[np.argsort(-pairs.scores[false])[:10]]] = 3.0
+    groups, _ = fit_groups(pairs, Promise(), lengths=[40], merge=True, seed=0)
+    strayed = decide(np.array([-3.0 - 2e-7, 3.0 + 2e-7]), groups[0].thresholds)
+    assert strayed.tolist() == [ASK, ASK]  # else ten in a hundred would be decided wrongly
+    assert decide(np.array([-3.1, 3.1]), groups[0].thresholds).tolist() == [MISMATCH, MATCH]
+
+
+def test_lengths_between_two_groups_without_a_pair_are_left_to_people() -> None:
+    pairs = both(scored(200), scored(10, 60, first=200))
+    groups, notes = fit_groups(pairs, Promise(), lengths=[20, 40], merge=True, seed=0)
+    assert [group.name for group in groups] == ["up to 20 words", "over 40 words"] and not notes
+    assert groups[1].thresholds == (None, None) and group_of(groups, " ".join(["word"] * 30)) is None
+
+
+def test_copies_of_a_photo_count_once() -> None:
+    pairs = [Labelled(f"{n}.png", text, text == "x", "given") for n in range(3) for text in ("x", "y")]
+    scores = {(pair.photo, pair.text): 0.0 for pair in pairs}
+    arrays = arrays_of(pairs, scores, {"0.png": b"a", "1.png": b"b", "2.png": b"a"})
+    assert arrays.photos.tolist() == [0, 0, 1, 1, 0, 0]
 
 
 ROWS = [
@@ -145,6 +202,17 @@ def test_false_descriptions_are_made_of_captions() -> None:
     assert hard == pairs_of_rows(
         ROWS, {"b.png": [(ROWS[1].captions[0], "A shirt in a red man rides a bike.")]}, hard_share=1, seed=0
     )
+
+
+def test_what_another_text_of_the_photo_tells_is_no_false_description() -> None:
+    row = Row("a.png", ["Two dogs run on the grass.", "Three dogs run on the grass."], "val")
+    made = {
+        pair.text
+        for seed in range(10)
+        for pair in pairs_of_rows([row], {}, hard_share=1, seed=seed)
+        if not pair.label
+    }
+    assert len(made) > 5 and not made & set(row.texts)  # a rule makes three of two
 
 
 @pytest.fixture
@@ -255,6 +323,19 @@ def test_a_calibration_is_bound_to_its_model(calibration: Path, tiny_run: Path, 
         Verifier.load(load(tiny_clip_run), calibration)
 
 
+def test_a_calibration_is_bound_to_its_text_encoder(
+    calibration: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(calibration, copy)
+    manifest = json.loads((copy / "calibration.json").read_text(encoding="utf-8"))
+    del manifest["sum"]
+    manifest["encoder"] += "/light"  # as made with --query-encoder
+    (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(LiftError, match="scores of one model mean nothing for another"):
+        Verifier.load(load(tiny_run), copy)
+
+
 def test_a_changed_calibration_is_refused(calibration: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(calibration, copy)
@@ -264,6 +345,70 @@ def test_a_changed_calibration_is_refused(calibration: Path, tmp_path: Path) -> 
         Calibration(copy)
     with pytest.raises(LiftError, match="1 faults"):
         check(CheckConfig(str(copy)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"mismatch_below": 0.9}, "calibration.json has changed"),
+        ({"sum": None, "mismatch_below": float("nan")}, "nan is no threshold"),
+        ({"sum": None, "match_above": "a"}, "is damaged"),
+        ({"sum": None, "probability": {"method": "platt", "points": [], "false_share": 0.5}}, "without its curve"),
+        ({"sum": None, "encoder": None}, "'encoder'"),
+    ],
+)  # fmt: skip
+def test_changed_numbers_are_refused_before_they_judge(
+    calibration: Path, tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(calibration, copy)
+    manifest = json.loads((copy / "calibration.json").read_text(encoding="utf-8"))
+    for name, value in changed.items():
+        if name in manifest:
+            del manifest[name]
+        else:
+            manifest["groups"][0][name] = value
+    (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(LiftError, match=told):
+        Calibration(copy)
+
+
+def test_the_models_own_verdicts_are_no_labels(folder: Path) -> None:
+    head, row = "sign,verdict,chance that it fits,photo,description", "✓,match,0.9,a.png,a red wall"
+    (folder / "checked.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
+    with pytest.raises(LiftError, match="verdicts are the model's own"):
+        read_pairs(folder / "checked.csv", Photos(folder))
+    (folder / "judged.csv").write_text(f"{head},answer\n{row},no\n", encoding="utf-8")
+    assert [pair.label for pair in read_pairs(folder / "judged.csv", Photos(folder)).pairs] == [False]
+
+
+def test_photos_trained_on_are_told(
+    tiny_run: Path, tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset, model = Dataset(tiny_dataset), load(tiny_run)
+    train, val = ([dataset.rows[number].key for number in dataset.split(name)] for name in ("train", "val"))
+    assert trained_on(model, [*train[:3], *val], Photos(tiny_dataset)) == train[:3]
+    name = Path(dataset.rows[dataset.index_of[train[0]]].source or train[0]).name
+    other = Image.new("RGB", (dataset.image_size, dataset.image_size), "red")
+    (tmp_path / "photos").mkdir()
+    other.save(tmp_path / "photos" / name)  # the name of a photo trained on, but another photo
+    assert trained_on(model, [name], Photos(tmp_path / "photos")) == []
+    lines = [
+        "image,text,answer",
+        *(f"{key},{text}" for key in [*val, train[0]] for text in ("a,yes", "b,no")),
+    ]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    made = calibrate(config(tiny_run, tmp_path / "pairs.csv", tmp_path / "out", photos=tiny_dataset))
+    assert made.manifest["trained_on"] == 1
+    assert "1 of 13 photos were trained on" in capsys.readouterr().err
+
+
+def test_a_language_without_pairs_is_left_to_people(calibration: Path, tiny_run: Path) -> None:
+    assert Calibration(calibration).manifest["languages"] == {"en": 72}
+    verifier = Verifier.load(load(tiny_run), calibration)
+    told, unknown = verifier.verdict("a red circle", -1.0), verifier.verdict("赤い丸", -1.0)
+    assert told.decision == "mismatch" and told.probability is not None
+    assert (unknown.decision, unknown.probability, unknown.group) == ("ask", None, None)
 
 
 def test_calibrated_verdicts(
@@ -311,6 +456,7 @@ def test_suspicious_words_only_where_they_were_proved(
     sure = Share(rate=0.9, control=0.2, low=0.5, high=0.8, n=100, photos=100)
     unsure = replace(sure, low=-0.1)
     manifest["explaining"] = Proof(METHOD, words=sure, places=unsure, middle=unsure, kinds={}).asdict()
+    del manifest["sum"]  # as of a file that was not changed
     (copy / "calibration.json").write_text(json.dumps(manifest), encoding="utf-8")
     verifier = Verifier.load(model, copy)
     far = -photo  # a photo that nothing fits
@@ -356,6 +502,7 @@ def test_mistakes_in_options_are_told(tiny_run: Path, tiny_dataset: Path, tmp_pa
         ({"missed": 0.7}, "--missed 0.7 is no share"),
         ({"confidence": 1.0}, "--confidence 1 promises nothing"),
         ({"hard_share": 2.0}, "--hard-share 2 is no share"),
+        ({"lengths": (0.0, 40.0)}, "--lengths are numbers of words"),
     ):
         with pytest.raises(UsageError, match=told):
             calibrate(config(tiny_run, tiny_dataset, tmp_path / "out", **changes))

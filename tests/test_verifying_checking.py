@@ -17,12 +17,14 @@ from PIL import Image
 from lift.calibration import ProbabilityMap, Thresholds
 from lift.data import Dataset
 from lift.errors import LiftError, UsageError
+from lift.explaining import Proof, Share
+from lift.explaining.words import METHOD
 from lift.model import Model, load
 from lift.verifying import Verifier, VerifyConfig, checking, verify, verify_table
 from lift.verifying.folder import Calibration, Group, write_calibration
 from lift.verifying.sheets import harmless, open_sheet
 from lift.verifying.tables import Columns, Line, Unread, answer_of, lines_of, open_table
-from lift.verifying.wording import SIGNS
+from lift.verifying.wording import SIGNS, shown
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,12 @@ def test_every_kind_of_table_gives_the_same_excel_sheet(
     checked = verify_table(verifier, folder / name, out, thumbnails=2)
     again = verify_table(verifier, folder / "table.csv", folder / "again.csv")
     assert checked.counts == again.counts
-    sheet = openpyxl.load_workbook(out).active
+    book = openpyxl.load_workbook(out)
+    sheet = book.active
+    assert [page.title for page in book] == ["checked", "about"]
+    about = [row[0].value for row in book["about"].iter_rows()]
+    assert about == [*checked.lines()[1:], model.id]  # whoever gets the file alone reads what is promised
+    assert "not checked 3" in about[0] and "At most 5 %" in about[1]
     cells = list(sheet.iter_rows())
     assert [cell.value for cell in cells[0]] == [
         "picture", "sign", "verdict", "chance that it fits", "words that fit least", "photo", "description",
@@ -140,6 +147,61 @@ def test_every_kind_of_table_gives_the_same_excel_sheet(
     assert {image.anchor._from.row for image in sheet._images} == {1, 2}
     with Image.open(io.BytesIO(sheet._images[0]._data())) as picture:
         assert picture.size == (60, 30) and picture.convert("RGB").getpixel((30, 15))[0] > 240  # the red one
+
+
+@pytest.mark.parametrize("decision", ["mismatch", "ask"])
+def test_words_are_marked_where_they_are_asked_for_and_proved(
+    folder: Path, model: Model, tmp_path: Path, decision: str
+) -> None:
+    """All rows are mismatches, or all are left to people."""
+    limits = Thresholds(1.1, None) if decision == "mismatch" else Thresholds(-1.1, 1.1)
+    sure = Share(rate=0.9, control=0.2, low=0.5, high=0.8, n=100, photos=100)
+    marked: dict[tuple[bool, str], bool] = {}
+    for number, proof in enumerate((None, Proof(METHOD, sure, None, None, {}).asdict())):
+        promise = {"false_alarm": 0.05, "missed": 0.05, "confidence": 0.9}
+        made = tmp_path / f"made-{number}"
+        others = np.zeros((1, model.dim))
+        group = Group("all", 0, None, limits, None)
+        write_calibration(made, model, promise, [group], [], others, {"explaining": proof})
+        for words in ("none", "mismatch", "asked"):
+            verify_table(Verifier.load(model, made), folder / "table.csv", tmp_path / "o.csv", words=words)
+            rows = read_csv(tmp_path / "o.csv")
+            assert rows[0]["verdict"].startswith(decision)
+            marked[proof is not None, words] = bool(rows[0]["words that fit least"])
+    shown = {"none": False, "mismatch": decision == "mismatch", "asked": True}
+    assert marked == {(proved, words): proved and shown[words] for proved in (False, True) for words in shown}
+
+
+def test_a_description_too_long_to_be_read_is_told(
+    folder: Path, model: Model, calibration: Path, tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = model.text_encoder.max_tokens
+    long, short = "a red circle " * limit, "a red circle"
+    verifier = Verifier.load(model, calibration)
+    assert verifier.cut([short, long, "x" * 5 * limit, short]) == [
+        False,
+        True,
+        False,
+        False,
+    ]  # the third: one unknown word
+    (folder / "long.csv").write_text(f"image,text\na.png,{long}\na.png,{short}\n", encoding="utf-8")
+    verify_table(verifier, folder / "long.csv", folder / "out.csv")
+    rows = read_csv(folder / "out.csv")
+    assert "only the beginning of the description was read" in rows[0]["remark"] and not rows[1]["remark"]
+    verify(VerifyConfig(folder / "a.png", (long,), run=tiny_run, calibration=calibration))
+    said = capsys.readouterr().out
+    assert "only the beginning" in said and len(said) < 1500
+
+
+def test_no_probability_is_written_as_certain() -> None:
+    assert [shown(value) for value in (0.0, 0.004, 0.5, 0.994, 0.997, 1.0)] == [
+        0.01,
+        0.01,
+        0.5,
+        0.99,
+        0.99,
+        0.99,
+    ]
 
 
 def test_japanese_headings_come_with_japanese_texts(folder: Path, model: Model, calibration: Path) -> None:
@@ -240,6 +302,45 @@ def test_reading_tables(tmp_path: Path) -> None:
     assert isinstance(next(iter(lines_of(tmp_path / "a.csv"))), Line | Unread)
 
 
+def test_the_users_table_is_never_overwritten_by_its_check(
+    folder: Path, model: Model, calibration: Path
+) -> None:
+    before = (folder / "table.csv").read_bytes()
+    for out in (folder / "table.csv", folder / "sub" / ".." / "table.csv"):
+        (folder / "sub").mkdir(exist_ok=True)
+        with pytest.raises(LiftError, match="is the table itself"):
+            verify_table(Verifier.load(model, calibration), folder / "table.csv", out)
+    assert (folder / "table.csv").read_bytes() == before
+
+
+def test_columns_of_one_name_are_all_kept_and_japanese_ones_found(
+    folder: Path, model: Model, calibration: Path
+) -> None:
+    rows = [("写真ファイル", "商品説明", "備考", "備考", ""), ("a.png", "赤い丸", "x", "y", "z")]
+    (folder / "twice.csv").write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([cell or None for cell in row])
+    book.save(folder / "twice.xlsx")
+    for name in ("twice.csv", "twice.xlsx"):
+        verify_table(Verifier.load(model, calibration), folder / name, folder / "out.xlsx")
+        heads, cells = openpyxl.load_workbook(folder / "out.xlsx").active.iter_rows(values_only=True)
+        assert heads[8:] == ("備考", "備考 (2)", "column 5") and cells[8:] == ("x", "y", "z")
+
+
+def test_names_of_columns_are_made_unique_in_one_pass(tmp_path: Path) -> None:
+    names = ["a", "a (2)", "a", "a", "", "a (2)"]
+    (tmp_path / "t.csv").write_text(f"{','.join(names)}\n1,2,3,4,5,6\n", encoding="utf-8")
+    line = next(iter(lines_of(tmp_path / "t.csv")))
+    assert isinstance(line, Line)
+    assert list(line.cells) == ["a", "a (2)", "a (3)", "a (4)", "column 5", "a (2) (2)"]
+    assert list(line.cells.values()) == list("123456")
+    wide = ",".join(["x"] * 50_000)  # takes a minute where every name is compared with all
+    (tmp_path / "w.csv").write_text(f"{wide}\n{wide}\n", encoding="utf-8")
+    line = next(iter(lines_of(tmp_path / "w.csv")))
+    assert isinstance(line, Line) and len(line.cells) == 50_000
+
+
 def test_what_a_table_needs_is_told(folder: Path, tiny_run: Path, calibration: Path, tmp_path: Path) -> None:
     table, cases = folder / "table.csv", list[tuple[dict[str, Any], str]]()
     cases += [({"texts": ("a dog",)}, "a table, and sentences"), ({}, "needs a file to be written to")]
@@ -250,6 +351,15 @@ def test_what_a_table_needs_is_told(folder: Path, tiny_run: Path, calibration: P
     for changes, told in cases:
         with pytest.raises(LiftError, match=told):
             verify(VerifyConfig(table, run=tiny_run, **changes))
+    for name in ("table.xls", "table.ods"):
+        with pytest.raises(LiftError, match=f"{name} is no table that can be read"):
+            verify(VerifyConfig(folder / name, run=tiny_run, calibration=calibration, out=tmp_path / "x.csv"))
+    with pytest.raises(UsageError, match="for a table, and this is one photo"):
+        verify(VerifyConfig(folder / "a.png", ("a dog",), run=tiny_run, out=tmp_path / "x.csv"))
+    with pytest.raises(LiftError, match="there is no photo"):
+        verify(VerifyConfig(folder / "gone.png", ("a dog",), run=tiny_run))
+    with pytest.raises(LiftError, match="is a folder"):
+        open_sheet(tmp_path, "en", [], 0)
     with pytest.raises(UsageError, match="a folder and no DATASET"):
         verify(VerifyConfig(folder, run=tiny_run))
     with pytest.raises(LiftError, match="can be written"):

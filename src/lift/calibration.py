@@ -125,8 +125,12 @@ class ProbabilityMap:
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> ProbabilityMap:
-        """From what `asdict` gave."""
-        return cls(stored["method"], stored["points"], stored["false_share"])
+        """From what `asdict` gave; ValueError for what it never gives."""
+        method, share = stored["method"], float(stored["false_share"])
+        points = [[float(at), float(value)] for at, value in stored["points"]]
+        if method not in ("platt", "isotonic") or not points or not 0 < share < 1:
+            raise ValueError("a probability without its curve")
+        return cls(method, points, share)
 
 
 def fit_map(

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 IMAGE_NAMES = (
     "image", "images", "imagepath", "imagefile", "imagefilename", "imagename", "img", "imgpath", "imgfile",
     "imgname", "filename", "filepath", "file", "path", "photo", "photopath", "picture", "jpg", "png",
-    "画像", "画像ファイル", "画像ファイル名", "画像名", "画像パス", "写真", "ファイル名", "ファイル",
+    "画像", "画像ファイル", "画像ファイル名", "画像名", "画像パス", "写真ファイル", "写真ファイル名",
+    "商品画像", "商品写真", "写真", "ファイル名", "ファイル",
     "ファイルパス", "パス", "imageurl", "url",
 )  # fmt: skip
 TEXT_NAMES = (
     "caption", "captions", "text", "texts", "txt", "description", "descriptions", "title", "sentence",
     "sentences", "alttext", "alt", "shortcaption", "shortcaptions", "comment", "comments", "productname",
-    "キャプション", "説明", "説明文", "テキスト", "文", "文章", "タイトル", "題名", "商品名", "品名", "概要",
+    "キャプション", "説明", "説明文", "商品説明", "商品説明文",
+    "テキスト", "文", "文章", "タイトル", "題名", "商品名", "品名", "概要",
     "コメント",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,23 +11,22 @@ import numpy as np
 from tyro.conf import Positional
 
 from lift.artefact import already_done, digest, sha256_file
-from lift.console import note, progress_bar, say
-from lift.data import BadImage, Dataset, Row, is_dataset
+from lift.console import note, say
+from lift.data import Dataset, Row, is_dataset
 from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError, UsageError
 from lift.explaining import Proof, proof
 from lift.model import Model, Rival, load
 from lift.negatives import own_pairs
-from lift.predict import exact_scores
-from lift.sentences import count_words
-from lift.verifying.fitting import LENGTHS, Promise, Scored, fit_groups
+from lift.rewording import language_of
+from lift.verifying.fitting import LENGTHS, Promise, fit_groups
 from lift.verifying.folder import Calibration, encoder_id, write_calibration
 from lift.verifying.labelled import Labelled, distinct, mix_of, pairs_of_rows, read_pairs, refuse_one_sided
 from lift.verifying.photos import Photos
+from lift.verifying.scoring import arrays_of, score_pairs, trained_on
 from lift.verifying.tables import Columns, Unread
-from lift.verifying.telling import tell_calibration, tell_unread
+from lift.verifying.telling import tell_calibration, tell_photos, tell_unread
 
-BATCH = 64
 OTHERS = 300  # photos kept as a background for suspicious words
 EXPLAINED = 300  # photos on which it is proved that words and places may be shown
 
@@ -91,6 +91,8 @@ class CalibrateConfig:
             raise UsageError(
                 f"--confidence {self.confidence:g} promises nothing", "give 0.5 to 0.999, as 0.9"
             )
+        if any(length <= 0 for length in self.lengths):
+            raise UsageError("--lengths are numbers of words", "give numbers above 0, as 15 40")
         return Promise(self.false_alarm, self.missed, self.confidence)
 
 
@@ -117,11 +119,13 @@ def calibrate(config: CalibrateConfig) -> Calibration:
         return opened
     gathered = gather(config)
     refuse_one_sided(gathered.pairs)
-    scores, features, lost = score_pairs(model, gathered.pairs, gathered.photos)
+    scores, features, same, lost = score_pairs(model, gathered.pairs, gathered.photos)
     tell_unread([*gathered.unread, *lost])
     pairs = [pair for pair in gathered.pairs if pair.photo in features]
     refuse_one_sided(pairs)
-    scored = arrays_of(pairs, scores)
+    scored = arrays_of(pairs, scores, same)
+    trained = trained_on(model, list(features), gathered.photos)
+    tell_photos(len(features), len(set(same.values())), len(trained))
     groups, joined = fit_groups(scored, promise, lengths=config.lengths, merge=config.merge, seed=config.seed)
     keys = sorted(features)
     drawn = np.random.default_rng(config.seed).permutation(len(keys))[:OTHERS]
@@ -131,8 +135,10 @@ def calibrate(config: CalibrateConfig) -> Calibration:
         "pairs": {
             "true": int(scored.labels.sum()),
             "false": int((~scored.labels).sum()),
-            "photos": len(keys),
+            "photos": len(set(same.values())),
         },
+        "languages": dict(Counter(language_of(pair.text) for pair in pairs)),
+        "trained_on": len(trained),
         "false_of_kind": mix_of(pairs),
         "false_share": round(float(np.mean(~scored.labels)), 4),
         "joined": joined,
@@ -181,8 +187,7 @@ def gather(config: CalibrateConfig) -> Gathered:
         dataset = Dataset(config.pairs)
         if config.split in ("train", "all"):
             note(
-                "these photos were trained on, or some of them: the model knows them better than it will know new "
-                "ones, so that the promise does not hold for those; use --split val"
+                "photos of this split were trained on: the promise does not hold for new ones; use --split val"
             )
         rows = [dataset.rows[number] for number in dataset.split(config.split)]
         pairs = pairs_of_rows(rows, own_pairs(dataset), hard_share=config.hard_share, seed=config.seed)
@@ -203,46 +208,6 @@ def gather(config: CalibrateConfig) -> Gathered:
         tell_unread(unread)
         raise LiftError(f"no row of {config.pairs} can be used", "see the reasons above")
     return Gathered(pairs, photos, unread, source | {"feedback": answers})
-
-
-def score_pairs(
-    model: Model | Rival, pairs: list[Labelled], photos: Photos
-) -> tuple[dict[tuple[str, str], float], dict[str, np.ndarray], list[Unread]]:
-    """Cosine by (photo, text), unit vector (D,) by photo, and the photos that could not be read."""
-    keys = list(dict.fromkeys(pair.photo for pair in pairs))
-    features: dict[str, np.ndarray] = {}
-    lost: list[Unread] = []
-    with progress_bar("encoding photos", len(keys)) as bar:
-        for start in range(0, len(keys), BATCH):
-            seen: dict[str, np.ndarray] = {}
-            for key in keys[start : start + BATCH]:
-                try:
-                    seen[key] = photos.see(key, model).pixels
-                except BadImage as error:
-                    lost.append(Unread(0, f"{error.reason}: {key}", error.remedy))
-            if seen:
-                features |= dict(zip(seen, model.encode_pixels(np.stack(list(seen.values()))), strict=True))
-            bar.advance(len(keys[start : start + BATCH]))
-    kept = [pair for pair in pairs if pair.photo in features]
-    texts = list(dict.fromkeys(pair.text for pair in kept))
-    vectors = dict(zip(texts, model.encode_text(texts, progress=True), strict=True))
-    scores = {
-        (pair.photo, pair.text): float(exact_scores(vectors[pair.text][None], features[pair.photo])[0])
-        for pair in kept
-    }
-    return scores, features, lost
-
-
-def arrays_of(pairs: list[Labelled], scores: dict[tuple[str, str], float]) -> Scored:
-    """Pairs as arrays, in their order."""
-    number = {key: place for place, key in enumerate(dict.fromkeys(pair.photo for pair in pairs))}
-    return Scored(
-        np.array([scores[pair.photo, pair.text] for pair in pairs]),
-        np.array([pair.label for pair in pairs]),
-        np.array([number[pair.photo] for pair in pairs]),
-        np.array([count_words(pair.text) for pair in pairs]),
-        np.array([pair.doubtful for pair in pairs]),
-    )
 
 
 def prove(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from lift.verifying.photos import PhotoPlace, Photos, Seen
 from lift.verifying.sheets import Sheet, open_sheet
 from lift.verifying.tables import Columns, Line, Unread, open_table, text_of
 from lift.verifying.verifier import Verdict, Verifier
-from lift.verifying.wording import SIGNS, WORDS, Language, promise_in_words
+from lift.verifying.wording import REMARKS, SIGNS, WORDS, Language, promise_in_words, shown
 
 Words = Literal["none", "mismatch", "asked"]
 PIECE = 256  # rows read, judged and written at once
@@ -101,6 +100,10 @@ def verify_table(
             "a table cannot be checked by an uncalibrated model",
             "run `lift calibrate` and give its CALIBRATION",
         )
+    if out.exists() and source.exists() and out.samefile(source):
+        raise LiftError(
+            f"--out {out} is the table itself, which would be lost", "give another name, as checked.xlsx"
+        )
     if is_dataset(source):
         place = _place(photos, source, max_pixels)
         extra, rows = [], _rows_of_dataset(Dataset(source), split)
@@ -121,7 +124,7 @@ def verify_table(
             _check(piece, verifier, place, sheet, checked, words)
             progress(len(piece))
             piece = next(pieces, [])
-        sheet.close()
+        sheet.close([*checked.lines()[1:], verifier.calibration.made_for[0]])
     except BaseException:
         sheet.drop()
         raise
@@ -184,6 +187,7 @@ def _check(
         features = dict(zip(seen, verifier.model.encode_pixels(stacked), strict=True))
     texts = list(dict.fromkeys(row.text for row in asked if row.image in seen))
     vectors = dict(zip(texts, verifier.model.encode_text(texts), strict=True)) if texts else {}
+    cut = {text for text, is_cut in zip(texts, verifier.cut(texts), strict=True) if is_cut}
     judged: dict[int, Verdict] = {}
     for place, row in enumerate(piece):
         if isinstance(row, _Asked) and row.fault is None and row.image in features:
@@ -206,7 +210,9 @@ def _check(
         found = []
         if (text := prepared.get(row.text)) is not None and place in wanted:
             found = explain(features[row.image], text, verifier.others)[:SHOWN_WORDS]
-        _write(sheet, checked, row, judged[place], [one.text for one in found], seen[row.image])
+        _write(
+            sheet, checked, row, judged[place], [one.text for one in found], seen[row.image], row.text in cut
+        )
 
 
 def _see(
@@ -222,18 +228,21 @@ def _see(
 
 
 def _write(
-    sheet: Sheet, checked: Checked, row: _Asked, verdict: Verdict, least: Sequence[str], seen: Seen
+    sheet: Sheet,
+    checked: Checked,
+    row: _Asked,
+    verdict: Verdict,
+    least: Sequence[str],
+    seen: Seen,
+    is_cut: bool,
 ) -> None:
     kind = verdict.decision or "ask"
     checked.counts[kind] += 1
-    remark = ""
-    if verdict.group is None:
-        remark = (
-            "この長さの説明では校正されていません"
-            if checked.language == "ja"
-            else "not calibrated for texts of this length"
-        )
-    chance = None if verdict.probability is None else round(verdict.probability, 2)
+    told = REMARKS[checked.language]
+    remark = " ".join(
+        [*([told["unknown"]] if verdict.group is None else []), *([told["cut"]] if is_cut else [])]
+    )
+    chance = None if verdict.probability is None else shown(verdict.probability)
     separator = "、" if checked.language == "ja" else ", "
     cells = [
         SIGNS[kind],
@@ -249,7 +258,7 @@ def _write(
 
 def _write_unread(sheet: Sheet, checked: Checked, fault: Unread, row: _Asked | None) -> None:
     checked.counts["unread"] += 1
-    checked.reasons[re.split(r"[:(]", fault.reason)[0].strip()] += 1
+    checked.reasons[fault.kind] += 1
     if len(checked.unread) < KEPT:
         checked.unread.append(fault)
     image, text, extra = (row.image, row.text, row.extra) if row else (f"row {fault.number}", "", [])

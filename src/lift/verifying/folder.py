@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,9 +61,16 @@ class Group:
         """From what `asdict` gave."""
         rest = dict(stored)
         name, over, up_to = rest.pop("name"), rest.pop("over"), rest.pop("up_to")
-        limits = Thresholds(rest.pop("mismatch_below"), rest.pop("match_above"))
+        limits = Thresholds(_finite(rest.pop("mismatch_below")), _finite(rest.pop("match_above")))
         known = rest.pop("probability")
         return cls(name, over, up_to, limits, ProbabilityMap.restore(known) if known else None, rest)
+
+
+def _finite(number: float | None) -> float | None:
+    """The number itself; ValueError for one that no score can be compared with."""
+    if number is not None and not math.isfinite(number):
+        raise ValueError(f"{number} is no threshold")
+    return number
 
 
 def name_of(over: float, up_to: float | None) -> str:
@@ -95,6 +103,9 @@ class Calibration:
         """Open and check `folder`; LiftError when it is no CALIBRATION or was changed."""
         self.folder = Path(folder)
         self.manifest = read_manifest(self.folder, "calibration")
+        told = {name: value for name, value in self.manifest.items() if name != "sum"}
+        if self.manifest.get("sum", digest(told)) != digest(told):  # none in those of the first days
+            raise self._damaged("calibration.json has changed")
         for name, expected in self.manifest["sha256"].items():
             if not (self.folder / name).is_file() or sha256_file(self.folder / name) != expected:
                 raise self._damaged(f"{name} is missing or has changed")
@@ -103,8 +114,9 @@ class Calibration:
             self.promise = {
                 n: float(self.manifest["promise"][n]) for n in ("false_alarm", "missed", "confidence")
             }
-            told = self.manifest.get("explaining")
-            self.proved: Proof | None = Proof.from_dict(told) if told else None
+            self.made_for: tuple[str, str] = self.manifest["model"]["id"], self.manifest["encoder"]
+            proved = self.manifest.get("explaining")
+            self.proved: Proof | None = Proof.from_dict(proved) if proved else None
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(str(error)) from error
 
@@ -120,7 +132,7 @@ class Calibration:
 
     def check_model(self, model: Model | Rival) -> None:
         """LiftError, naming both, unless it was made for this model and text encoder."""
-        made_for, encoder = self.manifest["model"]["id"], self.manifest["encoder"]
+        made_for, encoder = self.made_for
         if model.id == made_for and encoder_id(model) == encoder:
             return
         raise LiftError(
@@ -159,4 +171,4 @@ def write_calibration(
             **facts,
             "sha256": {name: sha256_file(folder / name) for name in ("pairs.csv", "others.npy")},
         }
-        write_json(folder / "calibration.json", manifest)
+        write_json(folder / "calibration.json", {**manifest, "sum": digest(manifest)})

@@ -19,9 +19,10 @@ from lift.model import Model, Rival, chosen_run, load
 from lift.verifying.checking import Checked, Words, verify_table
 from lift.verifying.tables import Columns, is_table
 from lift.verifying.verifier import Verdict, Verifier
-from lift.verifying.wording import SIGNS, WORDS, percent, promise_in_words
+from lift.verifying.wording import REMARKS, SIGNS, WORDS, percent, promise_in_words, shown
 
 BACKGROUND = 200
+SHOWN = 300  # signs of a description that are repeated
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ def verify(config: VerifyConfig) -> list[Verdict] | Checked:
         raise UsageError(
             "no sentence was given", 'add one in quotes: `lift verify photo.jpg "a dog on grass"`'
         )
+    if config.out is not None:
+        raise UsageError("--out is for a table, and this is one photo", "leave it out, or add --json")
+    if not config.image.is_file():
+        raise LiftError(f"there is no photo {config.image}", "check the path")
     model = load(chosen_run(config.run), query_encoder=config.query_encoder)
     verifier = Verifier.load(model, config.calibration, false_share=config.false_share)
     try:
@@ -86,8 +91,8 @@ def verify(config: VerifyConfig) -> list[Verdict] | Checked:
     background = model.encode_text(sentences) if sentences else None
     verdicts = verifier.judge(photo, config.texts, background=background)
     best = max(verdicts, key=lambda verdict: verdict.cosine)
-    for verdict in verdicts:
-        line = _json(config.image, verdict, verdict is best) if config.json else _lines(verdict)
+    for verdict, is_cut in zip(verdicts, verifier.cut(config.texts), strict=True):
+        line = _json(config.image, verdict, verdict is best) if config.json else _lines(verdict, is_cut)
         say(line)
     if not config.json:
         if len(verdicts) > 1:
@@ -166,14 +171,17 @@ def background_sentences(
     return [distinct[number] for number in np.sort(chosen)]
 
 
-def _lines(verdict: Verdict) -> str:
-    line = f'"{verdict.text}"'
+def _lines(verdict: Verdict, is_cut: bool) -> str:
+    text = verdict.text if len(verdict.text) <= SHOWN else f"{verdict.text[:SHOWN]}…"
+    line = f'"{text}"'
+    if is_cut:
+        line += f"\n  {REMARKS['en']['cut']}"
     if verdict.decision is not None:
         line += f"\n  {SIGNS[verdict.decision]} {WORDS['en'][verdict.decision]}"
         if verdict.probability is not None:
-            line += f", fits with a probability of {percent(round(verdict.probability, 2))}"
+            line += f", fits with a probability of {percent(shown(verdict.probability))}"
         if verdict.group is None:
-            line += " (the CALIBRATION has no pairs of this length)"
+            line += " (the CALIBRATION has no pairs of this length or language)"
     line += f"\n  cosine {verdict.cosine:.3f}"
     if verdict.background:
         line += f"; fits better than {verdict.beaten} of {verdict.background} sentences about other photos"

@@ -42,8 +42,8 @@ class Sheet(Protocol):
         """Append a row; kind: match, mismatch, ask or unread."""
         ...
 
-    def close(self) -> None:
-        """Finish the file."""
+    def close(self, about: Sequence[str] = ()) -> None:
+        """Finish the file; about: what is to be known of the whole table, for those who get it alone."""
         ...
 
     def drop(self) -> None:
@@ -53,6 +53,8 @@ class Sheet(Protocol):
 
 def open_sheet(out: Path, language: Language, extra: Sequence[str], thumbnails: int) -> Sheet:
     """A Sheet for the file's ending; LiftError for another than .xlsx and .csv."""
+    if out.is_dir():
+        raise LiftError(f"{out} is a folder", "give the name of a file as --out, as checked.xlsx")
     ending = out.suffix.lower()
     if ending not in (".xlsx", ".csv"):
         raise LiftError(f"{out.name}: only .xlsx and .csv can be written", "give --out checked.xlsx")
@@ -84,8 +86,8 @@ class CsvSheet:
         """Append a row; a picture has no place in a CSV file."""
         self._writer.writerow([harmless(cell) for cell in cells])
 
-    def close(self) -> None:
-        """Give the file its name."""
+    def close(self, about: Sequence[str] = ()) -> None:
+        """Give the file its name; a CSV file holds rows alone."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -117,7 +119,7 @@ class ExcelSheet:
         self._sheet.freeze_panes = "A2"
         cells = [self._cell(name) for name in header]
         for cell in cells:
-            cell.font = Font(bold=True)
+            cell.font, cell.alignment = Font(bold=True), self._wrap
         self._sheet.append(cells)
 
     def _cell(self, value: Any) -> Any:
@@ -160,9 +162,16 @@ class ExcelSheet:
         self._sheet.row_dimensions[self._rows].height = 0.75 * picture.height + 4  # points of pixels
         self._sheet.add_image(drawing)
 
-    def close(self) -> None:
-        """Write the file and give it its name."""
+    def close(self, about: Sequence[str] = ()) -> None:
+        """Write the file, with `about` on a sheet of its own, and give it its name."""
         self._sheet.auto_filter.ref = f"B1:H{self._rows}"
+        if about:
+            page = self._book.create_sheet("読み方" if self._language == "ja" else "about")
+            page.column_dimensions["A"].width = 100
+            for line in about:
+                cell = self._cell(line)
+                cell.alignment = self._wrap
+                page.append([cell])
         self._book.save(self._partial)
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -16,8 +18,10 @@ from typing import Any
 from lift.data.columns import IMAGE_NAMES, TEXT_NAMES, by_name
 from lift.data.reading import encoding_guesses
 from lift.errors import LiftError
+from lift.verifying.wording import COLUMNS
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
+OTHER_ENDINGS = (".xls", ".xlsb", ".ods", ".numbers", ".parquet", ".json", ".txt")  # tables that are not read
 ANSWER_NAMES = (
     "label", "labels", "answer", "answers", "match", "matches", "correct", "istrue", "true", "truth", "judgement",
     "judgment", "verdict", "判定", "正誤", "答え", "回答", "ラベル", "一致", "結果",
@@ -31,6 +35,7 @@ NO = frozenset((
     "×", "✕", "x", "不合格",
 ))  # fmt: skip
 SAMPLE = 200
+VERDICTS, CHANCES = ({names[place] for names in COLUMNS.values()} for place in (2, 3))  # of a checked table
 _PIECE = 1 << 20
 
 
@@ -41,6 +46,11 @@ class Unread:
     number: int
     reason: str
     remedy: str
+
+    @property
+    def kind(self) -> str:
+        """The reason without its particulars, to count by."""
+        return re.split(r"[:(]", self.reason)[0].strip()
 
 
 @dataclass(frozen=True)
@@ -61,15 +71,15 @@ class Columns:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the file's ending is that of a table."""
-    return path.suffix.lower() in ENDINGS
+    """Whether the file's ending is that of a table, even of one that `lines_of` refuses."""
+    return path.suffix.lower() in ENDINGS + OTHER_ENDINGS
 
 
 def lines_of(path: Path) -> Iterator[Line | Unread]:
     """Rows of a table, one at a time; LiftError when the file cannot be read at all."""
-    if not path.is_file():
-        raise LiftError(f"there is no table {path}", "check the path")
     ending = path.suffix.lower()
+    if not path.is_file() and ending in ENDINGS:
+        raise LiftError(f"there is no table {path}", "check the path")
     if ending in (".xlsx", ".xlsm"):
         return _of_excel(path)
     if ending in (".jsonl", ".ndjson"):
@@ -98,6 +108,12 @@ def _columns(path: Path, header: Sequence[str], wanted: Columns, answers: bool) 
         "answer": (wanted.answer or by_name(header, ANSWER_NAMES)) if answers else None,
     }
     for role, name in found.items():
+        if role == "answer" and name in VERDICTS - {wanted.answer} and CHANCES & set(header):
+            raise LiftError(
+                f"{path.name} was written by `lift verify`: its verdicts are the model's own, and "
+                "nothing can be learnt from them about the model",
+                "let a person judge the rows in a column of its own, and name it with --answer-column",
+            )
         if name not in header and (name or role != "answer" or answers):
             what = f"there is no column {name}" if name else f"no column looks like the {role} of a pair"
             raise LiftError(
@@ -116,6 +132,20 @@ def answer_of(cell: Any) -> bool | None:
 def text_of(cell: Any) -> str:
     """A cell as one line of text; empty for an empty cell."""
     return "" if cell is None else " ".join(str(cell).replace("\0", " ").split())
+
+
+def _names(header: Sequence[Any]) -> list[str]:
+    """Names of columns, each once, so that no cell hides another: note, note (2), column 3 for an empty one."""
+    names: dict[str, None] = {}
+    times: Counter[str] = Counter()
+    for place, cell in enumerate(header, 1):
+        first = name = text_of(cell) or f"column {place}"
+        times[first] += 1
+        while name in names:
+            name = f"{first} ({times[first]})"
+            times[first] += name in names
+        names[name] = None
+    return list(names)
 
 
 def _of_csv(path: Path) -> Iterator[Line | Unread]:
@@ -139,7 +169,7 @@ def _of_csv(path: Path) -> Iterator[Line | Unread]:
             if not any(cell.strip() for cell in row):
                 continue
             if not header:
-                header = [name.strip() or f"column {place}" for place, name in enumerate(row, 1)]
+                header = _names(row)
                 continue
             number += 1
             if len(row) > len(header):
@@ -189,10 +219,7 @@ def _of_excel(path: Path) -> Iterator[Line | Unread]:
             if all(cell is None for cell in row):
                 continue
             if not header:
-                header = [
-                    f"column {place}" if name is None else str(name).strip()
-                    for place, name in enumerate(row, 1)
-                ]
+                header = _names(row)
                 continue
             number += 1
             yield Line(number, dict(zip(header, row, strict=False)))

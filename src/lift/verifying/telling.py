@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -46,8 +45,15 @@ def tell_calibration(calibration: Calibration) -> None:
         f"Probabilities hold where {percent(made['false_share'])} of the descriptions are false, as among these; say "
         "what you expect with `lift verify --false-share`."
     )
-    for words in [*made["joined"], *filter(None, map(missing_in_words, calibration.groups))]:
-        note(words)
+    proved = calibration.proved
+    if proved is not None and proved.words is not None:
+        words = proved.words
+        say(
+            f"Suspicious words are {'shown' if proved.words_shown else 'not shown'}: of {words.n:,} descriptions with "
+            f"one false phrase {percent(words.rate)} were marked rightly, by chance {percent(words.control)}"
+        )
+    for line in [*made["joined"], *filter(None, map(missing_in_words, calibration.groups))]:
+        note(line)
     if made["source"].get("feedback"):
         doubtful = sum(group.facts["pairs"]["doubtful"] for group in calibration.groups)
         note(
@@ -56,21 +62,36 @@ def tell_calibration(calibration: Calibration) -> None:
         )
 
 
+def tell_photos(named: int, distinct: int, trained: int) -> None:
+    """Note copies of photos, and photos that the model was trained on."""
+    if named > distinct:
+        note(f"{named - distinct:,} photos are copies of others under another name: copies count once")
+    if trained:
+        note(
+            f"{trained:,} of {named:,} photos were trained on: the model knows them better than it will know new ones, "
+            "so that the promise does not hold for new ones; calibrate on others (of a DATASET: --split val)"
+        )
+
+
 def _line(group: Group) -> list[str]:
     facts, limits = group.facts, group.thresholds
     seen = facts["left_out"]
     pairs = seen["true"] + seen["false"]
-    decided = seen["true_decided"] + seen["false_decided"]
+    told = pairs and seen["true_decided"] is not None
     return [
         group.name,
         f"{facts['photos']['true']:,}/{facts['photos']['false']:,}",
         "never" if limits.low is None else f"{limits.low:.3f}",
         "never" if limits.high is None else f"{limits.high:.3f}",
         "–" if facts["auroc"] is None else f"{facts['auroc']:.1f}",
-        percent(decided / pairs) if pairs else "–",
-        f"{seen['false_alarms']:,} of {seen['true']:,}",
-        f"{seen['missed']:,} of {seen['false']:,}",
+        percent((seen["true_decided"] + seen["false_decided"]) / pairs) if told else "–",
+        _errors(seen["false_alarms"], seen["true"]),
+        _errors(seen["missed"], seen["false"]),
     ]
+
+
+def _errors(errors: int | None, pairs: int) -> str:
+    return "too few to tell" if errors is None else f"{errors:,} of {pairs:,}"
 
 
 def tell_unread(unread: Sequence[Unread]) -> None:
@@ -78,5 +99,5 @@ def tell_unread(unread: Sequence[Unread]) -> None:
     for row in unread[:SHOWN]:
         note(f"not used: {f'row {row.number}: ' if row.number else ''}{row.reason} ({row.remedy})")
     if len(unread) > SHOWN:
-        counts = Counter(re.split(r"[:(]", row.reason)[0].strip() for row in unread).most_common()
+        counts = Counter(row.kind for row in unread).most_common()
         note("not used in all: " + ", ".join(f"{count:,} x {reason}" for reason, count in counts))

@@ -16,6 +16,8 @@ from lift.errors import UsageError
 from lift.explaining import Suspicion, heatmap, neutral_text, suspicions
 from lift.model import Model, Rival
 from lift.predict import count_beaten, exact_scores
+from lift.rewording import language_of
+from lift.text.encoder import counts_tokens
 from lift.verifying.folder import Calibration, group_of
 from lift.verifying.wording import Decision, promise_in_words
 
@@ -27,8 +29,9 @@ class Verdict:
     """What is known of one description of one photo.
 
     decision and probability (that it is true) are None without a CALIBRATION; with one, "ask" leaves it to a person.
-    group: the lengths it was judged among. suspicious, heatmap: words that fit least, and float32 (h, w) in 0..1 where
-    the text is seen; empty and None unless proved. beaten: how many of `background` other sentences fit worse.
+    group: the lengths it was judged among; None where there was no pair of its length or language. suspicious, heatmap:
+    words that fit least, and float32 (h, w) in 0..1 where the text is seen; empty and None unless proved. beaten: how
+    many of `background` other sentences fit worse.
     """
 
     text: str
@@ -110,6 +113,17 @@ class Verifier:
         proved = self.calibration.proved
         return proved is not None and (proved.words_shown if what == "words" else proved.places_shown)
 
+    def cut(self, texts: Sequence[str]) -> list[bool]:
+        """Of which texts the model reads the beginning only; False where its encoder cannot tell."""
+        encoder = self.model if isinstance(self.model, Rival) else self.model.text_encoder
+        long = [
+            text for text in dict.fromkeys(texts) if len(text) + 2 > encoder.max_tokens
+        ]  # a token is a sign at least
+        if not long or not counts_tokens(encoder):
+            return [False] * len(texts)
+        tokens = dict(zip(long, encoder.token_counts(long), strict=True))
+        return [bool(tokens.get(text, 0) > encoder.max_tokens) for text in texts]
+
     def judge(
         self,
         photo_features: Float[np.ndarray, " D"],
@@ -149,7 +163,8 @@ class Verifier:
         if self.calibration is None:
             return Verdict(text, cosine)
         group = group_of(self.calibration.groups, text)
-        if group is None:
+        languages = self.calibration.manifest.get("languages")  # none in those of the first days
+        if group is None or (languages and language_of(text) not in languages):
             return Verdict(text, cosine, "ask")
         score = np.array([cosine])
         probability = None

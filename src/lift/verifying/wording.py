@@ -34,6 +34,22 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def shown(probability: float) -> float:
+    """A probability as it is written, in whole percent; never 0 or 1, which no number of pairs proves."""
+    return min(0.99, max(0.01, round(probability, 2)))
+
+
+#: Why a row was left to a person, or what else is to be known of its verdict.
+REMARKS: dict[Language, dict[str, str]] = {
+    "en": {
+        "unknown": "not calibrated for texts of this length or language",
+        "cut": "only the beginning of the description was read: it is too long",
+    },
+    "ja": {
+        "unknown": "この長さまたは言語の説明では校正されていません",
+        "cut": "説明が長いため、初めの部分だけで判定しました",
+    },
+}
 COLUMNS: dict[Language, tuple[str, ...]] = {
     "en": (
         "picture", "sign", "verdict", "chance that it fits", "words that fit least", "photo", "description", "remark",
