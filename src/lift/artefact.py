@@ -78,6 +78,13 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` inside one that is there, durably, unless it exists."""
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        fsync_folder(folder.parent)
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes `out` when the block ends well, and vanishes when it fails.

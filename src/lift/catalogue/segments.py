@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from lift.artefact import fsync_folder, sha256_file
-from lift.catalogue.fields import ARROW, plain_value
+from lift.artefact import fsync_folder, make_folder, sha256_file
+from lift.catalogue.fields import ARROW, plain_value, stored_value
 
 PARTS = {"vectors": "vectors.npy", "rows": "rows.arrow", "keys": "keys.npy"}
 BATCH_ROWS = 16_384
@@ -63,7 +63,7 @@ class SegmentWriter:
     """Streams one segment into `folder`; `close` makes it durable and returns what a commit keeps of it."""
 
     def __init__(self, folder: Path, name: str, dim: int, fields: Mapping[str, str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self.folder, self.name, self.dim, self.fields = folder, name, dim, dict(fields)
         self.rows = 0
         self._hashes: list[np.ndarray] = []
@@ -106,8 +106,8 @@ class SegmentWriter:
             "captions": [list(entry.captions) for entry in part],
             "sign": [entry.sign for entry in part],
         }
-        for name in self.fields:
-            columns[FIELD + name] = [entry.metadata.get(name) for entry in part]
+        for name, kind in self.fields.items():
+            columns[FIELD + name] = [stored_value(name, kind, entry.metadata.get(name)) for entry in part]
         arrays = [pa.array(columns[f.name], f.type) for f in self._schema]
         self._lines.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
