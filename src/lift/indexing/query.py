@@ -50,11 +50,11 @@ class Query:
 
     def vector(self, model: Model | Rival | None) -> np.ndarray:
         """The unit vector float32 (dim,); LiftError for a photo that cannot be read, or when nothing is left."""
-        wanted = [(self.text, self.weight), (self.image, 1 - self.weight)]
-        parts = [(part, share) for part, share in wanted if part is not None]
+        wanted = [(self.text, self.weight, False), (self.image, 1 - self.weight, True)]
+        parts = [part for part in wanted if part[0] is not None]
         vector = sum(
-            (share if len(parts) == 2 else 1.0) * _encode(part, model, photo=part is self.image)
-            for part, share in parts
+            (share if len(parts) == 2 else 1.0) * _encode(part, model, photo=photo)
+            for part, share, photo in parts
         )
         if self.without:
             away = np.mean([_encode(part, model, photo=False) for part in self.without], axis=0)

@@ -66,23 +66,42 @@ def _moments(config: WatchConfig, stop: threading.Event | None) -> Iterator[None
         return
     from watchfiles import watch as changes_of
 
-    # Begun before the first look, so that nothing that comes during it is missed.
     quiet = int(1000 * config.wait)
-    events = changes_of(
-        config.folder,
-        stop_event=stop,
-        step=min(quiet, 500),
-        debounce=max(quiet, 500),
-        rust_timeout=1000,
-        yield_on_timeout=True,
-        raise_interrupt=True,
-        watch_filter=None,
-    )
-    first = True
-    for found in events:
-        if first or found:
-            first = False
-            yield None
+    while stop is None or not stop.is_set():
+        watched = _folder_itself(config.folder)
+        # Begun before the first look, so that nothing that comes during it is missed.
+        events = changes_of(
+            config.folder,
+            stop_event=stop,
+            step=min(quiet, 500),
+            debounce=max(quiet, 500),
+            rust_timeout=1000,
+            yield_on_timeout=True,
+            raise_interrupt=True,
+            watch_filter=None,
+        )
+        first = True
+        try:
+            for found in events:
+                if first or found:
+                    first = False
+                    yield None
+                if _folder_itself(config.folder) != watched:
+                    break  # another one is in its place, of which there would be no events
+        except RuntimeError:  # watchfiles ends so at a file name that is not UTF-8; begin anew with a look
+            time.sleep(config.wait)
+
+
+def _folder_itself(folder: Path) -> tuple[int, int]:
+    """Device and number of the folder; LiftError when it is gone."""
+    try:
+        stat = folder.stat()
+    except OSError as error:
+        raise LiftError(
+            f"the folder {folder} is gone; nothing was taken out of the INDEX",
+            "see whether its disk is there, then watch it again",
+        ) from error
+    return stat.st_dev, stat.st_ino
 
 
 def _take_up(index: Index, model: Model | Rival, config: WatchConfig) -> int:
@@ -90,6 +109,15 @@ def _take_up(index: Index, model: Model | Rival, config: WatchConfig) -> int:
     files = _settled(config.folder, stop_after=60.0)
     index.refresh()
     index.check_model(model)
+    if not files and len(index):
+        empty = LiftError(
+            f"{config.folder} holds no photos, so nothing is taken out of {index.folder}",
+            "see whether its disk is there; take photos out with `lift manage delete` if they shall go",
+        )
+        if config.once:
+            raise empty
+        note(str(empty))
+        return 0
     source, view = Source(config.folder, files, max_pixels=config.max_pixels), index.view
     first = not view.commit.places or view.commit.places[0] == source.place
     prefix = "" if first else f"{config.folder.resolve().name}/"
