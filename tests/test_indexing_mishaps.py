@@ -87,6 +87,14 @@ def test_exact_is_a_plain_switch(made: Index, capsys: pytest.CaptureFixture[str]
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path: Path, tiny_run: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff"))
+    odd.mkdir()
+    write_photo(odd / "0.png", 0)
+    with pytest.raises(LiftError, match="not valid UTF-8"):
+        index(IndexConfig(tiny_run, odd, tmp_path / "out"))
+
+
 def test_no_queries_no_answers_and_captions_are_a_list_of_texts(made: Index, model: Model) -> None:
     assert made.search_many([], model=model) == []
     for captions in ("a dog", ("\ud800",), (3,)):

@@ -13,6 +13,7 @@ import numpy as np
 
 from lift.artefact import new_folder, write_json
 from lift.catalogue.commits import FORMAT, SEGMENTS, write_commit, writing
+from lift.catalogue.fields import is_text
 from lift.catalogue.segments import Entry, SegmentWriter
 from lift.console import progress_bar
 from lift.data import Dataset, is_dataset
@@ -124,6 +125,8 @@ def open_source(
         photos = Path(photos)
         if not photos.is_dir():
             raise LiftError(f"there is no folder {photos}", "give a folder of photos or a DATASET")
+        if not is_text(str(photos.resolve())):
+            raise LiftError(f"{str(photos)!r} is not valid UTF-8", "rename the folder")
         files = list_photos(photos)
         if not files:
             raise LiftError(
