@@ -93,6 +93,17 @@ def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path: Path, tiny_run: Pa
     write_photo(odd / "0.png", 0)
     with pytest.raises(LiftError, match="not valid UTF-8"):
         index(IndexConfig(tiny_run, odd, tmp_path / "out"))
+    with pytest.raises(LiftError, match="not valid UTF-8"):
+        watch(WatchConfig(tmp_path / "out", odd))
+
+
+def test_letters_that_are_none_are_refused_and_in_no_key(made: Index, model: Model) -> None:
+    assert "0.png\udcff" not in made and made.delete(["0.png\udcff"]) == 0
+    for ask in ("dog \udcff", "\ud800"):
+        with pytest.raises(LiftError, match="no valid Unicode"):
+            made.search(ask, model=model)
+        with pytest.raises(LiftError, match="no valid Unicode"):
+            Query("a dog", without=(ask,))
 
 
 def test_no_queries_no_answers_and_captions_are_a_list_of_texts(made: Index, model: Model) -> None:

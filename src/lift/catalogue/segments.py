@@ -42,8 +42,9 @@ class Entry:
 
 
 def key_hashes(keys: Sequence[str]) -> np.ndarray:
-    """64 bits of BLAKE2b of each key, uint64 (N,)."""
-    hashed = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
+    """64 bits of BLAKE2b of each key, uint64 (N,); for any string, though no stored key holds lone surrogates."""
+    coded = (key.encode(errors="surrogatepass") for key in keys)
+    hashed = b"".join(hashlib.blake2b(key, digest_size=8).digest() for key in coded)
     return np.frombuffer(hashed, "<u8")
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from lift.artefact import new_folder, write_json
 from lift.catalogue.commits import FORMAT, SEGMENTS, write_commit, writing
-from lift.catalogue.fields import is_text
 from lift.catalogue.segments import Entry, SegmentWriter
 from lift.console import progress_bar
 from lift.data import Dataset, is_dataset
@@ -27,6 +26,7 @@ from lift.indexing.photos import (
     from_dataset,
     from_files,
     list_photos,
+    refuse_odd_name,
     sign_of,
     state_of,
 )
@@ -125,8 +125,7 @@ def open_source(
         photos = Path(photos)
         if not photos.is_dir():
             raise LiftError(f"there is no folder {photos}", "give a folder of photos or a DATASET")
-        if not is_text(str(photos.resolve())):
-            raise LiftError(f"{str(photos)!r} is not valid UTF-8", "rename the folder")
+        refuse_odd_name(photos)
         files = list_photos(photos)
         if not files:
             raise LiftError(

@@ -22,7 +22,7 @@ from lift.data import Dataset, decode_image
 from lift.errors import LiftError
 from lift.indexing.adding import Added, NewPhoto, add_photos
 from lift.indexing.building import open_source, request_of, write_empty
-from lift.indexing.query import Query
+from lift.indexing.query import Query, refuse_unfit
 from lift.indexing.updating import bring
 from lift.model import Model, Rival, load
 from lift.predict import exact_scores
@@ -177,6 +177,7 @@ class Index:
             model = model or self.load_model()
             self.check_model(model)
         sentences = [q for q in queries if isinstance(q, str)]
+        refuse_unfit(sentences)
         encoded = iter(model.encode_text(sentences) if model and sentences else ())
         vectors = []
         for q in queries:

@@ -72,6 +72,8 @@ def bring(
         remedy = "give another --out, or add --overwrite to replace it"
         if view is None:
             remedy = "it is of format 1: add --overwrite to make it anew; later changes are then taken up"
+        elif "photos" in changed:
+            remedy = f"it was made of the photos in {made_by.get('photos', 'another place')}: {remedy}"
         elif changed == ["model"]:
             remedy = (
                 f"go over to the other model with `lift manage reindex {out} --run {model.run}`, or {remedy}"

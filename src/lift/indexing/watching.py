@@ -16,7 +16,7 @@ from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
 from lift.indexing.building import Source
 from lift.indexing.folder import Index
-from lift.indexing.photos import list_photos, sign_of
+from lift.indexing.photos import list_photos, refuse_odd_name, sign_of
 from lift.indexing.updating import Brought, update
 from lift.model import Model, Rival
 
@@ -46,6 +46,7 @@ def watch(config: WatchConfig, stop: threading.Event | None = None) -> int:
     """Follow the folder until Ctrl-C or `stop`; how often the INDEX was changed."""
     if not config.folder.is_dir():
         raise LiftError(f"there is no folder {config.folder}", "give a folder of photos")
+    refuse_odd_name(config.folder)
     if config.index.resolve().is_relative_to(config.folder.resolve()):
         raise LiftError(f"the INDEX {config.index} lies inside the folder", "keep it elsewhere")
     index = Index.open(config.index)
