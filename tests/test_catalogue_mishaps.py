@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import shutil
 import time
@@ -15,11 +16,14 @@ from indexes_by_hand import FIELDS, entry_of, unit, write_by_hand
 from lift.artefact import write_json
 from lift.catalogue import approximate, checking, commits
 from lift.catalogue.approximate import Approximate
-from lift.catalogue.changing import REINDEX, Change, apply, restore, sweep
+from lift.catalogue.changing import DAY, REINDEX, Change, apply, restore, sweep, tidy
 from lift.catalogue.fields import parse_date, parse_where, stored_value
+from lift.catalogue.scanning import best_rows
 from lift.catalogue.segments import Entry, Segment, SegmentWriter
 from lift.catalogue.view import open_view
 from lift.errors import LiftError
+from lift.indexing.adding import keep_upload
+from lift.predict import exact_scores
 
 
 def test_an_index_put_in_the_place_of_another_is_read_anew(tmp_path: Path) -> None:
@@ -66,6 +70,87 @@ def test_a_segment_of_a_second_line_that_takes_long_to_write_is_left_alone(tmp_p
         assert sweep(view.folder).files == 1
         writer.write(unit(1, 16, 0), [entry_of(0)])
         assert writer.close()["rows"] == 1
+
+
+@pytest.mark.parametrize("rows", [63, 5000])
+def test_winners_that_rough_scores_cannot_tell_apart_are_found(rows: int) -> None:
+    close = np.abs(unit(rows, 384, 3)) * 0.05 + 1  # cosines near 1, where half precision has steps of 0.0005
+    vectors = (close / np.linalg.norm(close, axis=1, keepdims=True)).astype(np.float16)
+    for seed in range(3):
+        query = np.abs(unit(1, 384, 10 + seed)) * 0.05 + 1
+        query /= np.linalg.norm(query)
+        [(found, _)] = best_rows([(vectors, None)], query, 5)
+        assert found.tolist() == np.argsort(-exact_scores(vectors, query[0]), kind="stable")[:5].tolist()
+
+
+def keep_upload_of(folder: Path, content: bytes) -> Entry:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Entry(content.decode(), keep_upload(folder, content, sha256), place=1, sign=sha256)
+
+
+def test_gc_keeps_what_a_snapshot_needs_and_removes_the_rest(tmp_path: Path) -> None:
+    view = write_by_hand(tmp_path / "index", unit(20, 16, 0))
+
+    def add(content: bytes) -> None:
+        places = [*view.commit.places, {"kind": "upload", "folder": ""}]
+
+        def make(_: object) -> Change:
+            change = Change(content={"places": places})
+            change.put(keep_upload_of(view.folder, content), unit(1, 16, len(content))[0])
+            return change
+
+        apply(view.folder, open_view(view.folder), make)
+
+    def uploads() -> set[bytes]:
+        return {path.read_bytes() for path in (view.folder / "uploads").glob("*/*")}
+
+    add(b"in a snapshot")
+    commits.keep_snapshot(view.folder, "kept", 2)
+    add(b"deleted after")
+    apply(view.folder, open_view(view.folder), lambda _: Change(gone=["in a snapshot", "deleted after"]))
+    keep_upload_of(view.folder, b"never added")
+    assert tidy(view.folder, open_view(view.folder)).files == 0  # nothing is a day old
+    for path in view.folder.rglob("*"):
+        os.utime(path, (time.time() - 2 * DAY,) * 2)
+    tidy(view.folder, open_view(view.folder))
+    assert uploads() == {b"in a snapshot", b"deleted after"}  # a state that is kept has the second one
+    tidy(view.folder, open_view(view.folder), now=True)
+    assert uploads() == {b"in a snapshot"} and commits.numbers(view.folder)[0] == 2
+    assert checking.faults(view.folder)[0] == [] and len(open_view(view.folder)) == 20
+    assert restore(view.folder, None, "kept").find("in a snapshot") == 20
+    assert checking.faults(view.folder) == ([], 21)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="tells files by Linux's /proc")
+def test_a_commit_is_written_after_all_that_it_lists_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, flushed, real = write_by_hand(tmp_path / "index", unit(20, 16, 0)), list[str](), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    def make(_: object) -> Change:
+        change = Change(gone=["p1.jpg"])
+        change.put(keep_upload_of(view.folder, b"x"), unit(1, 16, 30)[0])
+        return change
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    made = apply(view.folder, view, make).view
+    names = [name.removeprefix(f"{view.folder.resolve()}/") for name in flushed]
+    commit = names.index("commits/.00000002.json.partial")
+    assert names[commit + 1] == "commits"
+    new = [name for name, _ in made.commit.files() if name not in {name for name, _ in view.commit.files()}]
+    assert len(new) == 4
+    for name in new:
+        written = name if name.startswith("segments") else f"deleted/.{Path(name).name}.partial"
+        folder = name.split("/")[0]
+        assert written in names[:commit] and folder in names[names.index(written) : commit]
+    upload = hashlib.sha256(b"x").hexdigest()[:2]
+    [partial] = [name for name in names[:commit] if name.startswith("uploads/") and name.endswith(".partial")]
+    assert f"uploads/{upload}" in names[names.index(partial) : commit]
+    assert {"uploads", str(view.folder.resolve())} <= {*names[:commit]}  # folders that are new, in theirs
 
 
 def test_values_are_kept_by_their_field_or_refused(tmp_path: Path) -> None:

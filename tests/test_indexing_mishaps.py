@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lift.catalogue.commits import writing
 from lift.cli import run as run_verb
 from lift.errors import LiftError
 from lift.indexing import Index, IndexConfig, NewPhoto, Query, WatchConfig, index, updating, watch
@@ -65,6 +66,16 @@ def test_an_index_that_was_made_anew_is_seen_by_those_who_have_it_open(
     assert made.refresh() and not made.refresh() and made.keys() == ["1.png", "2.png", "3.png"]
     best = made.search(Query(image=photos / "3.png"), 1, model=model)[0]
     assert best.key == "3.png" and best.score == pytest.approx(1, abs=2e-3)
+
+
+def test_an_index_is_not_replaced_in_the_midst_of_a_change(made: Index, photos: Path, tiny_run: Path) -> None:
+    again = threading.Thread(target=index, args=(IndexConfig(tiny_run, photos, made.folder, overwrite=True),))
+    with writing(made.folder):
+        again.start()
+        again.join(1.5)
+        assert again.is_alive() and (made.folder / ".lock").is_file() and not made.refresh()
+    again.join(20)
+    assert not again.is_alive() and made.refresh() and len(made) == 4
 
 
 def test_photos_kept_inside_an_index_are_not_overwritten_and_a_damaged_one_is_brought_back(
