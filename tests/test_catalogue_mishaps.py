@@ -74,13 +74,15 @@ def test_a_segment_of_a_second_line_that_takes_long_to_write_is_left_alone(tmp_p
 
 @pytest.mark.parametrize("rows", [63, 5000])
 def test_winners_that_rough_scores_cannot_tell_apart_are_found(rows: int) -> None:
-    close = np.abs(unit(rows, 384, 3)) * 0.05 + 1  # cosines near 1, where half precision has steps of 0.0005
-    vectors = (close / np.linalg.norm(close, axis=1, keepdims=True)).astype(np.float16)
-    for seed in range(3):
-        query = np.abs(unit(1, 384, 10 + seed)) * 0.05 + 1
-        query /= np.linalg.norm(query)
-        [(found, _)] = best_rows([(vectors, None)], query, 5)
-        assert found.tolist() == np.argsort(-exact_scores(vectors, query[0]), kind="stable")[:5].tolist()
+    for seed in range(
+        3
+    ):  # all nearly at right angles to the query, whose rounding then decides the rough order
+        [query] = unit(1, 16, 10 + seed)
+        vectors = unit(rows, 16, 3)
+        vectors -= (vectors @ query)[:, None] * query
+        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+        [(found, _)] = best_rows([(vectors, None)], query[None], 5)
+        assert found.tolist() == np.argsort(-exact_scores(vectors, query), kind="stable")[:5].tolist()
 
 
 def keep_upload_of(folder: Path, content: bytes) -> Entry:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,7 +120,8 @@ def test_letters_that_are_none_are_refused_and_in_no_key(made: Index, model: Mod
 
 def test_no_queries_no_answers_and_captions_are_a_list_of_texts(made: Index, model: Model) -> None:
     assert made.search_many([], model=model) == []
-    for captions in ("a dog", ("\ud800",), (3,)):
+    wrongs: tuple[Any, ...] = ("a dog", ("\ud800",), (3,))
+    for captions in wrongs:
         with pytest.raises(LiftError, match="no list of texts"):
             NewPhoto("a", image_bytes=b"x", captions=captions)
 
