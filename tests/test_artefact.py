@@ -47,6 +47,18 @@ def test_leftovers_of_a_killed_run_are_not_taken_over(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "thing").iterdir()] == ["new"]
 
 
+def test_two_at_once_do_not_make_the_same_folder(tmp_path: Path) -> None:
+    out = tmp_path / "made"
+    with new_folder(out) as folder:
+        (folder / "one").write_text("1", encoding="utf-8")
+        with pytest.raises(LiftError, match="another process is making made"), new_folder(out):
+            pytest.fail("two at once")
+    assert [path.name for path in out.iterdir()] == ["one"]
+    with new_folder(out) as folder:
+        (folder / "two").write_text("2", encoding="utf-8")
+    assert [path.name for path in out.iterdir()] == ["two"]
+
+
 def test_json_is_replaced_atomically_and_repeatably(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"写真": [1, 2]})
     write_json(tmp_path / "b.json", {"写真": [1, 2]})

@@ -6,6 +6,7 @@ rename does not. A flipped bit in npy or safetensors loads silently, so manifest
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -78,19 +79,59 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` inside one that is there, durably, unless it exists."""
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        fsync_folder(folder.parent)
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes `out` when the block ends well, and vanishes when it fails.
 
-    Leftovers of killed runs are taken away or put back first. An existing `out` is replaced at the end.
+    Leftovers of killed runs are taken away or put back first. An existing `out` is replaced at the end. LiftError when
+    another process is making the same folder.
     """
     settle(out)
     partial = out.with_name(f".{out.name}.partial")
     if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    try:
+        with _held(partial):  # else it is no leftover
+            shutil.rmtree(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    with _held(partial), _filled(partial, out):
         yield partial
+
+
+@contextmanager
+def _held(partial: Path) -> Iterator[None]:
+    """Hold the lock on a folder that is being made, which ends with its process; LiftError when another one does."""
+    descriptor = None
+    try:
+        try:
+            descriptor = os.open(partial, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = os.fstat(descriptor).st_ino == partial.stat().st_ino  # it may have been replaced meanwhile
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        except OSError:
+            if descriptor is None:
+                raise
+            held = True  # a file system without locks
+        if not held:
+            name = partial.name.removeprefix(".").removesuffix(".partial")
+            raise LiftError(f"another process is making {name}", "wait for it to end, then try again")
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
+def _filled(partial: Path, out: Path) -> Iterator[None]:
+    """Put `partial` in the place of `out` when the block ends well, and remove it when it fails."""
+    try:
+        yield
         for file in partial.rglob("*"):
             if file.is_file():
                 with file.open("rb") as handle:

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lift.artefact import sha256_file, write_json
-from lift.catalogue.changing import make_folder
+from lift.artefact import make_folder, sha256_file, write_json
 from lift.catalogue.commits import writing
 from lift.catalogue.scanning import Best, best_rows, join
 from lift.catalogue.view import View
@@ -59,7 +58,10 @@ class Approximate:
         path = view.folder / FOLDER / FACTS
         if not available() or not path.is_file():
             return None
-        facts = json.loads(path.read_bytes())
+        try:
+            facts = json.loads(path.read_bytes())
+        except (ValueError, FileNotFoundError):  # damaged, or the folder was replaced meanwhile
+            return None
         if facts["model"] != view.commit.content["model"]["id"]:
             return None
         if before is not None and before.facts == facts:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lift.artefact import fsync_folder, write_bytes
+from lift.artefact import make_folder, write_bytes
 from lift.catalogue import commits
 from lift.catalogue.commits import DELETED, SEGMENTS, UPLOADS, Commit, commit_path, writing
 from lift.catalogue.fields import join_fields
@@ -145,15 +145,8 @@ def write_deleted(folder: Path, segment: str, rows: np.ndarray) -> dict[str, Any
     return {"name": name, "rows": len(rows), "sha256": sha256}
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder inside an INDEX, durably."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        fsync_folder(folder.parent)
-
-
 def crowded(view: View) -> list[int]:
-    """Numbers of the segments that should become one: TIER or more of a like size, or half of one deleted."""
+    """Numbers of the segments that should become one: TIER or more of a like size."""
     tiers: dict[int, list[int]] = {}
     for number, segment in enumerate(view.segments):
         if segment.live < LARGE:
@@ -174,27 +167,22 @@ def merge(view: View, chosen: Iterable[int]) -> View:
     return open_view(view.folder, view)
 
 
-def restore(folder: Path, before: View, name: str) -> View:
-    """A new commit equal to the one that the snapshot `name` keeps."""
+def restore(folder: Path, before: View | None, name: str) -> View:
+    """A new commit equal to the one that the snapshot `name` keeps; the newest state may be damaged."""
     known = commits.snapshots(folder)
     if name not in known:
         raise LiftError(
             f"{folder} has no snapshot {name!r}",
             f"known: {', '.join(known)}" if known else "keep one with `lift manage snapshot`",
         )
-
-    def back(view: View) -> Change:
-        old = commits.read_commit(folder, known[name])
-        places = view.commit.places  # only ever appended to, so the newest list serves every commit
-        fields = {**old.fields}
-        return Change(content={**old.content, "places": places, "fields": fields})
-
     with writing(folder):
-        view = open_view(folder, before)
-        content = back(view).content
-        open_view(folder, view, known[name])  # every file must be there before it is the state again
-        commits.write_commit(folder, content)
-        return open_view(folder, view)
+        old = open_view(folder, before, known[name])  # every file must be there before it is the state again
+        try:  # places are only ever appended to, so the newest list serves every commit
+            places = commits.read_commit(folder).places
+        except LiftError:
+            places = old.commit.places
+        commits.write_commit(folder, {**old.commit.content, "places": places})
+        return open_view(folder, old)
 
 
 @dataclass(frozen=True)
@@ -231,13 +219,20 @@ def sweep(folder: Path, grace: float = GRACE) -> Swept:
     for number in commits.numbers(folder):
         if number not in numbers:
             commit_path(folder, number).unlink(missing_ok=True)
+    pending = folder / REINDEX
+    begun = second_line(json.loads(pending.read_bytes())) if pending.is_file() else "none"
     found = [
         path
         for below in (SEGMENTS, DELETED)
         for path in ((folder / below).iterdir() if (folder / below).is_dir() else ())
-        if f"{below}/{path.name}" not in listed
+        if f"{below}/{path.name}" not in listed and not path.name.startswith(begun)
     ]
     return _remove(found, grace)
+
+
+def second_line(pending: dict[str, Any]) -> str:
+    """What names of the segments of a second line begin with; one is being written for longer than any grace."""
+    return f"{pending['began']:08d}r"
 
 
 def _kept(folder: Path, newest: int) -> list[Commit]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lift.artefact import write_json
+from lift.artefact import make_folder, write_json
 from lift.catalogue.segments import PARTS
 from lift.errors import LiftError
 
@@ -107,7 +107,7 @@ def read_commit(folder: Path, number: int | None = None) -> Commit:
 
 def write_commit(folder: Path, content: Mapping[str, Any]) -> Commit:
     """Make `content` the newest state; its files must be on the disk. Only under `writing`, or in a new folder."""
-    (folder / COMMITS).mkdir(exist_ok=True)
+    make_folder(folder / COMMITS)
     known = numbers(folder)
     number = known[-1] + 1 if known else 1
     rows = sum(s["rows"] - s.get("deleted", {}).get("rows", 0) for s in content["segments"])
@@ -127,8 +127,10 @@ def writing(folder: Path, name: str = LOCK, wait: float = WAIT) -> Iterator[None
             f"another process has been writing to {folder} for {wait:.0f} s",
             "wait for it to end, then try again",
         ) from error
-    except PermissionError as error:
-        raise LiftError(f"{folder} may not be written", "check the rights of the folder") from error
+    except OSError as error:
+        raise LiftError(
+            f"{folder} may not be written ({error.strerror})", "check the rights of the folder and its disk"
+        ) from error
     try:
         yield
     finally:
@@ -139,7 +141,13 @@ def snapshots(folder: Path) -> dict[str, int]:
     """Names of the snapshots and the commits that they keep, by name."""
     found = {}
     for path in sorted((folder / SNAPSHOTS).glob("*.json")) if (folder / SNAPSHOTS).is_dir() else ():
-        found[path.stem] = int(json.loads(path.read_bytes())["commit"])
+        try:
+            found[path.stem] = int(json.loads(path.read_bytes())["commit"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise LiftError(
+                f"{path} is damaged ({error})",
+                f"bring back a copy, or remove this file: the snapshot {path.stem} is then forgotten",
+            ) from error
     return found
 
 
@@ -151,7 +159,7 @@ def keep_snapshot(folder: Path, name: str, number: int) -> None:
         raise LiftError(
             f"there is a snapshot {name!r} already", "choose another name, or drop that one first"
         )
-    (folder / SNAPSHOTS).mkdir(exist_ok=True)
+    make_folder(folder / SNAPSHOTS)
     write_json(folder / SNAPSHOTS / f"{name}.json", {"commit": number})
 
 

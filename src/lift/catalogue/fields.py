@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,10 +55,20 @@ def stored_value(name: str, kind: str, value: Any) -> Any:
     if kind == "date":
         return _moment(value)
     if kind == "number":
-        if not math.isfinite(value):
+        if not abs(value) < 2.0**1023:  # nan, infinite, or a whole number too large for a float
             raise LiftError(f"the field {name!r} cannot hold {value!r}", "leave the field out for this photo")
         return float(value)
+    if kind == "text" and not is_text(value):
+        raise LiftError(f"the field {name!r} cannot hold {value!r}", "it is no valid Unicode text")
     return bool(value) if kind == "bool" else str(value)
+
+
+def is_text(value: Any) -> bool:
+    """Is it text that can be written as UTF-8?"""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 _PLURAL = {"text": "text", "number": "numbers", "date": "dates", "bool": "true or false"}
@@ -69,7 +78,7 @@ def parse_date(name: str, text: str) -> dt.datetime:
     """A date or time written as 2026-11-26, 2026/11/26 or 2026-11-26T09:30; LiftError for another form."""
     try:
         return _moment(dt.datetime.fromisoformat(text.strip().replace("/", "-")))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise LiftError(
             f"{name}: {text!r} is no date", "write it as 2026-11-26 or 2026-11-26T09:30"
         ) from error
@@ -113,10 +122,22 @@ def parse_where(conditions: Sequence[str], fields: Mapping[str, str]) -> dict[st
         kind = _known(name, fields)
         if operator in ("=", "!="):
             values = [_parse(name, kind, part.strip()) for part in re.split("[,、，]", value)]
-            where.setdefault(name, {})[operator] = values
         else:
-            where.setdefault(name, {})[operator] = _parse(name, kind, value)
+            values = [_parse(name, kind, value)]
+        known = where.setdefault(name, {})
+        known[operator] = _both(operator, known[operator], values) if operator in known else values
+    for known in where.values():
+        known.update({operator: values[0] for operator, values in known.items() if operator[0] in "<>"})
     return dict(where) or None
+
+
+def _both(operator: str, first: list[Any], second: list[Any]) -> list[Any]:
+    """One operand for two conditions with the same operator on the same field."""
+    if operator == "=":
+        return [value for value in first if value in second]
+    if operator == "!=":
+        return [*first, *second]
+    return [min(first + second) if operator[0] == "<" else max(first + second)]
 
 
 def _known(name: str, fields: Mapping[str, str]) -> str:

@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from lift.artefact import fsync_folder, sha256_file
-from lift.catalogue.fields import ARROW, plain_value
+from lift.artefact import fsync_folder, make_folder, sha256_file
+from lift.catalogue.fields import ARROW, plain_value, stored_value
 
 PARTS = {"vectors": "vectors.npy", "rows": "rows.arrow", "keys": "keys.npy"}
 BATCH_ROWS = 16_384
@@ -42,8 +42,9 @@ class Entry:
 
 
 def key_hashes(keys: Sequence[str]) -> np.ndarray:
-    """64 bits of BLAKE2b of each key, uint64 (N,)."""
-    hashed = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
+    """64 bits of BLAKE2b of each key, uint64 (N,); for any string, though no stored key holds lone surrogates."""
+    coded = (key.encode(errors="surrogatepass") for key in keys)
+    hashed = b"".join(hashlib.blake2b(key, digest_size=8).digest() for key in coded)
     return np.frombuffer(hashed, "<u8")
 
 
@@ -63,7 +64,7 @@ class SegmentWriter:
     """Streams one segment into `folder`; `close` makes it durable and returns what a commit keeps of it."""
 
     def __init__(self, folder: Path, name: str, dim: int, fields: Mapping[str, str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self.folder, self.name, self.dim, self.fields = folder, name, dim, dict(fields)
         self.rows = 0
         self._hashes: list[np.ndarray] = []
@@ -106,8 +107,8 @@ class SegmentWriter:
             "captions": [list(entry.captions) for entry in part],
             "sign": [entry.sign for entry in part],
         }
-        for name in self.fields:
-            columns[FIELD + name] = [entry.metadata.get(name) for entry in part]
+        for name, kind in self.fields.items():
+            columns[FIELD + name] = [stored_value(name, kind, entry.metadata.get(name)) for entry in part]
         arrays = [pa.array(columns[f.name], f.type) for f in self._schema]
         self._lines.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 

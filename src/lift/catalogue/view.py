@@ -25,6 +25,7 @@ class View:
     folder: Path
     commit: Commit
     segments: tuple[Segment, ...]
+    born: tuple[int, int] = (0, 0)  # see `birth`
 
     def __len__(self) -> int:
         return sum(segment.live for segment in self.segments)
@@ -82,6 +83,12 @@ class View:
         return Path(place["folder"]) / entry.path if place["kind"] == "folder" else Path(entry.path)
 
 
+def birth(folder: Path) -> tuple[int, int]:
+    """What tells an INDEX from one that was put in its place, whose numbers of states begin anew."""
+    stat = (folder / "index.json").stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
 def open_view(folder: Path, before: View | None = None, number: int | None = None) -> View:
     """The newest state (or commit `number`), every file checked against its SHA-256 unless `before` has it open.
 
@@ -89,9 +96,9 @@ def open_view(folder: Path, before: View | None = None, number: int | None = Non
     """
     for _ in range(20):
         commit = read_commit(folder, number)
-        if before is not None and before.commit == commit:
-            return before
         try:
+            if before is not None and before.commit == commit and before.born == birth(folder):
+                return before
             return open_listed(folder, commit, before)
         except FileNotFoundError as error:
             if number is not None or numbers(folder)[-1:] == [commit.number]:
@@ -103,19 +110,27 @@ def open_view(folder: Path, before: View | None = None, number: int | None = Non
 
 def open_listed(folder: Path, commit: Commit, before: View | None = None) -> View:
     """The segments that a commit lists; FileNotFoundError or ValueError when a file is not as it says."""
-    known = {segment.name: segment for segment in before.segments} if before else {}
-    return View(folder, commit, tuple(_open(folder, entry, known) for entry in commit.segments))
+    listed = zip(before.commit.segments, before.segments, strict=False) if before else ()
+    # By content: an INDEX made in the place of another has segments of the same names.
+    known = {_identity(entry): segment for entry, segment in listed}
+    return View(
+        folder, commit, tuple(_open(folder, entry, known) for entry in commit.segments), birth(folder)
+    )
 
 
-def _open(folder: Path, entry: dict[str, Any], known: dict[str, Segment]) -> Segment:
+def _identity(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (entry["name"], *(entry["sha256"][part] for part in PARTS))
+
+
+def _open(folder: Path, entry: dict[str, Any], known: dict[tuple[str, ...], Segment]) -> Segment:
     """A segment as a commit lists it, with its deleted rows."""
     name, gone = entry["name"], np.empty(0, np.int64)
     if "deleted" in entry:
         content = (folder / DELETED / f"{entry['deleted']['name']}.npy").read_bytes()
         gone = np.load(io.BytesIO(content))
-    if name in known:
-        same = np.array_equal(known[name].deleted, gone)
-        return known[name] if same else known[name].without(gone)
+    if open_already := known.get(_identity(entry)):
+        same = np.array_equal(open_already.deleted, gone)
+        return open_already if same else open_already.without(gone)
     for part, file in PARTS.items():
         _check(folder / SEGMENTS / f"{name}.{file}", entry["sha256"][part])
     if "deleted" in entry:
@@ -155,4 +170,5 @@ def open_first_format(folder: Path, manifest: dict[str, Any]) -> View:
     keys = np.stack([hashes[order], order.astype(np.uint64)], axis=1)
     source = manifest["source"]
     content = {**manifest, "number": 0, "fields": {}, "places": [source], "segments": []}
-    return View(folder, Commit(content), (Segment("1", vectors, pa.table(columns, schema=schema), keys),))
+    segment = Segment("1", vectors, pa.table(columns, schema=schema), keys)
+    return View(folder, Commit(content), (segment,), birth(folder))

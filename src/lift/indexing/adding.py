@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from lift.artefact import fsync_folder
-from lift.catalogue.changing import Change, apply, make_folder, place_of, writable
+from lift.artefact import fsync_folder, make_folder
+from lift.catalogue.changing import Change, apply, place_of, writable
 from lift.catalogue.commits import UPLOADS
-from lift.catalogue.fields import join_fields, stored_value
+from lift.catalogue.fields import is_text, join_fields, stored_value
 from lift.catalogue.segments import Entry
 from lift.catalogue.view import View
 from lift.data import BadImage
@@ -42,6 +42,8 @@ class NewPhoto:
             raise LiftError(f"the photo {self.key!r} has no file or two", "give either path or image_bytes")
         if not self.key or len(self.key) > 1000 or not self.key.isprintable():
             raise LiftError(f"{self.key[:50]!r} is no key", "use 1 to 1,000 printable letters")
+        if isinstance(self.captions, str) or not all(is_text(caption) for caption in self.captions):
+            raise LiftError(f"the captions of {self.key!r} are no list of texts", 'write captions=("a dog",)')
 
     def read(self) -> bytes:
         """The bytes of the file; raises data.BadImage when it cannot be read."""
@@ -117,7 +119,7 @@ def keep_upload(folder: Path, content: bytes, sha256: str) -> str:
     """Write the bytes of a photo into uploads/, unless they are there; their name below uploads/."""
     name = f"{sha256[:2]}/{sha256}"
     target = folder / UPLOADS / name
-    if target.is_file():
+    if target.is_file() and target.read_bytes() == content:  # else it is damaged, and is brought back
         os.utime(target)  # gc looks at its age, and might be about to take it away
         return name
     make_folder(folder / UPLOADS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lift.artefact import new_folder, write_json
-from lift.catalogue.commits import FORMAT, SEGMENTS, write_commit
+from lift.catalogue.commits import FORMAT, SEGMENTS, write_commit, writing
 from lift.catalogue.segments import Entry, SegmentWriter
 from lift.console import progress_bar
 from lift.data import Dataset, is_dataset
@@ -25,6 +26,7 @@ from lift.indexing.photos import (
     from_dataset,
     from_files,
     list_photos,
+    refuse_odd_name,
     sign_of,
     state_of,
 )
@@ -123,6 +125,7 @@ def open_source(
         photos = Path(photos)
         if not photos.is_dir():
             raise LiftError(f"there is no folder {photos}", "give a folder of photos or a DATASET")
+        refuse_odd_name(photos)
         files = list_photos(photos)
         if not files:
             raise LiftError(
@@ -160,7 +163,7 @@ def facts_of(model: Model | Rival) -> dict[str, Any]:
 
 def write_index(model: Model | Rival, source: Source, out: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Encode the photos and write the INDEX folder whole or not at all; returns report.json's content."""
-    with new_folder(out) as folder:
+    with ExitStack() as last, new_folder(out) as folder:
         write_json(folder / "index.json", {"format": FORMAT, "kind": "index"})
         rows, entry, set_aside = _write_vectors(model, source, folder)
         report = report_of(len(source), rows, set_aside)
@@ -180,6 +183,8 @@ def write_index(model: Model | Rival, source: Source, out: Path, request: dict[s
             "segments": [entry],
         }
         write_commit(folder, content)
+        if out.is_dir():  # no writer shall be half-way through a change when the folder is replaced
+            last.enter_context(writing(out))
     return report
 
 

@@ -71,8 +71,8 @@ class SearchConfig:
     """share of the sentence, 0 to 1, where --image is given, too"""
     where: tuple[str, ...] = ()
     """conditions on metadata, "price<20" "shop=tokyo,osaka"; all must hold"""
-    exact: bool | None = None
-    """compare every photo, or use the approximate index (default: the latter when the INDEX is large)"""
+    exact: bool = False
+    """compare every photo of a large INDEX, too, in place of using its approximate index"""
     run: Path | None = None
     """folder of the model (default: the one recorded in the INDEX)"""
     query_encoder: Path | None = None
@@ -129,7 +129,7 @@ def search(config: SearchConfig) -> list[list[Match]]:
     if config.image is not None or config.without:
         asked = config.sentences or (None,)
         queries = [Query(text, config.image, config.without, config.weight) for text in asked]
-    found = opened.search_many(queries, config.top, model=model, where=where, exact=config.exact)
+    found = opened.search_many(queries, config.top, model=model, where=where, exact=config.exact or None)
     names = config.sentences or (str(config.image),)
     for sentence, matches in zip(names, found, strict=True):
         if not config.json:

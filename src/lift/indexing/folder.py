@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,12 +17,12 @@ from lift.catalogue.duplicates import groups_of
 from lift.catalogue.fields import Where
 from lift.catalogue.searching import Finder
 from lift.catalogue.segments import Entry
-from lift.catalogue.view import View, open_first_format, open_view
+from lift.catalogue.view import View, birth, open_first_format, open_view
 from lift.data import Dataset, decode_image
 from lift.errors import LiftError
 from lift.indexing.adding import Added, NewPhoto, add_photos
 from lift.indexing.building import open_source, request_of, write_empty
-from lift.indexing.query import Query
+from lift.indexing.query import Query, refuse_unfit
 from lift.indexing.updating import bring
 from lift.model import Model, Rival, load
 from lift.predict import exact_scores
@@ -49,6 +48,7 @@ class Index:
         marker = read_manifest(self.folder, "index")
         first = marker["format"] == 1
         self._finder, self._lock = Finder(), Lock()
+        self._dataset: Dataset | None = None
         self.view: View = open_first_format(self.folder, marker) if first else open_view(self.folder)
 
     @classmethod
@@ -162,6 +162,8 @@ class Index:
     ) -> list[list[Match]]:
         """`search` for several sentences, Queries or unit vectors (Q, dim), in one pass over the INDEX."""
         view = self.view
+        if not len(queries):
+            return []
         vectors = queries if isinstance(queries, np.ndarray) else self._encode(queries, model)
         found = self._finder.find(view, vectors, top, where, exact)
         return [
@@ -175,6 +177,7 @@ class Index:
             model = model or self.load_model()
             self.check_model(model)
         sentences = [q for q in queries if isinstance(q, str)]
+        refuse_unfit(sentences)
         encoded = iter(model.encode_text(sentences) if model and sentences else ())
         vectors = []
         for q in queries:
@@ -223,10 +226,6 @@ class Index:
         entry: Entry = view.entry(row)
         return Match(entry.key, view.path_of(entry), score, entry.captions, entry.metadata)
 
-    @cached_property
-    def _dataset(self) -> Dataset:
-        return Dataset(self.manifest["source"]["folder"])
-
     def picture(self, match: Match) -> Image.Image:
         """The photo of a match, from its file or from the DATASET's pixels.
 
@@ -236,11 +235,13 @@ class Index:
         row = view.find(match.key)
         if row is None or view.commit.places[view.entry(row).place]["kind"] != "dataset":
             return decode_image(match.path)
-        if self._dataset.id != self.manifest["source"]["state"]:
-            raise LiftError(
-                f"{self._dataset.folder} has changed since it was indexed", "run `lift index` again"
-            )
-        return Image.fromarray(self._dataset.pixels[self._dataset.index_of[match.key]])
+        source = view.commit.content["source"]
+        if self._dataset is None or self._dataset.id != source["state"]:
+            self._dataset = Dataset(source["folder"])
+        dataset = self._dataset
+        if dataset.id != source["state"]:
+            raise LiftError(f"{dataset.folder} has changed since it was indexed", "run `lift index` again")
+        return Image.fromarray(dataset.pixels[dataset.index_of[match.key]])
 
     def add(
         self, photos: Iterable[NewPhoto], model: Model | Rival, *, max_pixels: int | None = None
@@ -283,14 +284,15 @@ class Index:
     def refresh(self) -> bool:
         """See the newest state, if another process has written one; True when it was newer."""
         before = self.view
-        if before.commit.number and commits.numbers(self.folder)[-1:] != [before.commit.number]:
+        replaced = birth(self.folder) != before.born
+        if replaced or (before.commit.number and commits.numbers(self.folder)[-1:] != [before.commit.number]):
             self._see(open_view(self.folder, before))
         return self.view is not before
 
     def _see(self, view: View) -> None:
         """Search in `view` from now on, unless another thread has opened a newer state meanwhile."""
         with self._lock:
-            if view.commit.number >= self.view.commit.number:
+            if view.born != self.view.born or view.commit.number >= self.view.commit.number:
                 self.view = view
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
+from lift.artefact import read_manifest
 from lift.catalogue import approximate, changing
 from lift.catalogue.view import open_view
 from lift.console import note, say, show_table
@@ -138,6 +139,9 @@ AnyConfig = (
 
 def manage(config: AnyConfig) -> None:
     """Run one verb of the family."""
+    if isinstance(config, RollbackConfig):  # not opened first: the newest state may be damaged
+        _rollback(config)
+        return
     _RUN[type(config)](Index.open(config.index), config)
 
 
@@ -188,8 +192,11 @@ def _snapshot(index: Index, config: SnapshotConfig) -> None:
     say(f"snapshot {config.name}: {len(index):,} photos")
 
 
-def _rollback(index: Index, config: RollbackConfig) -> None:
-    index.rollback(config.name)
+def _rollback(config: RollbackConfig) -> None:
+    if read_manifest(config.index, "index")["format"] == 1:
+        changing.writable(Index.open(config.index).view)
+    changing.restore(config.index, None, config.name)
+    index = Index.open(config.index)
     say(f"{index.folder} is as it was at {config.name}: {len(index):,} photos by {index.maker}")
 
 
@@ -246,7 +253,6 @@ _RUN: dict[type, Callable[[Index, Any], None]] = {
     InfoConfig: _info,
     DeleteConfig: _delete,
     SnapshotConfig: _snapshot,
-    RollbackConfig: _rollback,
     ReindexConfig: _reindex,
     SwitchConfig: _switch,
     DuplicatesConfig: _duplicates,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lift.artefact import digest
+from lift.catalogue.fields import is_text
 from lift.catalogue.segments import Entry
 from lift.data import BadImage, Dataset
 from lift.errors import LiftError
@@ -53,6 +54,12 @@ def list_photos(folder: Path) -> list[Path]:
         if path.suffix.lower() in PHOTO_ENDINGS and not path.is_dir() and not hidden:
             found.append(relative)
     return sorted(found, key=lambda relative: relative.as_posix())
+
+
+def refuse_odd_name(folder: Path) -> None:
+    """LiftError for a folder whose path is not valid UTF-8, which no state of an INDEX could name."""
+    if not is_text(str(folder.resolve())):
+        raise LiftError(f"{str(folder)!r} is not valid UTF-8", "rename the folder")
 
 
 def state_of(folder: Path, files: Sequence[Path]) -> str:

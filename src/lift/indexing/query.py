@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lift.catalogue.fields import is_text
 from lift.data import BadImage
 from lift.errors import LiftError
 from lift.model import Model, Rival
@@ -39,6 +40,7 @@ class Query:
             raise LiftError("the query is empty", "give a sentence, a photo, or both")
         if self.text is not None and not self.text.strip():
             raise LiftError("the sentence of the query is empty", "write what to look for, or leave it away")
+        refuse_unfit([text for text in (self.text, *self.without) if isinstance(text, str)])
         if not 0 <= self.weight <= 1:
             raise LiftError(f"weight must be between 0 and 1, not {self.weight}", "0.5 counts both alike")
 
@@ -50,16 +52,23 @@ class Query:
 
     def vector(self, model: Model | Rival | None) -> np.ndarray:
         """The unit vector float32 (dim,); LiftError for a photo that cannot be read, or when nothing is left."""
-        wanted = [(self.text, self.weight), (self.image, 1 - self.weight)]
-        parts = [(part, share) for part, share in wanted if part is not None]
+        wanted = [(self.text, self.weight, False), (self.image, 1 - self.weight, True)]
+        parts = [part for part in wanted if part[0] is not None]
         vector = sum(
-            (share if len(parts) == 2 else 1.0) * _encode(part, model, photo=part is self.image)
-            for part, share in parts
+            (share if len(parts) == 2 else 1.0) * _encode(part, model, photo=photo)
+            for part, share, photo in parts
         )
         if self.without:
             away = np.mean([_encode(part, model, photo=False) for part in self.without], axis=0)
             vector = vector / _length(vector) - AWAY * away
         return np.asarray(vector / _length(vector), np.float32)
+
+
+def refuse_unfit(sentences: Sequence[str]) -> None:
+    """LiftError for a sentence that no tokenizer takes."""
+    for sentence in sentences:
+        if not is_text(sentence):
+            raise LiftError(f"{sentence!r} is no valid Unicode text", "write it again")
 
 
 def _length(vector: Any) -> float:

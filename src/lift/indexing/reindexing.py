@@ -19,7 +19,7 @@ import numpy as np
 
 from lift.artefact import write_json
 from lift.catalogue import commits
-from lift.catalogue.changing import REINDEX, REINDEX_LOCK, writable, write_deleted
+from lift.catalogue.changing import REINDEX, REINDEX_LOCK, second_line, writable, write_deleted
 from lift.catalogue.commits import SEGMENTS, Commit, writing
 from lift.catalogue.segments import Entry, SegmentWriter
 from lift.catalogue.view import View, open_listed, open_view
@@ -53,6 +53,8 @@ def read_pending(folder: Path) -> dict[str, Any] | None:
 def reindex(folder: Path, model: Model | Rival, *, restart: bool = False) -> Line:
     """Encode every photo of the INDEX with `model` into the second line; goes on where a killed run was.
 
+    Photos that could not be read before are tried again.
+
     restart: throw away a second line by yet another model. LiftError when there is one, and when the INDEX is by
     `model` already.
     """
@@ -71,7 +73,7 @@ def reindex(folder: Path, model: Model | Rival, *, restart: bool = False) -> Lin
             start = {"began": view.commit.number, "segments": [], "set_aside": {}}
             pending = {**view.commit.content, **facts_of(model), **start}
             write_json(folder / REINDEX, pending)
-        aside: dict[str, list[str]] = pending["set_aside"]
+        aside: dict[str, list[str]] = {}  # what could not be read by an earlier run is tried again
         while True:  # until nothing has been added meanwhile
             view = open_view(folder, view)
             missing = [row for row, entry in _missing(view, _line(folder, pending)) if entry.key not in aside]
@@ -101,7 +103,7 @@ def _portion(
     view: View, rows: list[int], model: Model | Rival, pending: dict[str, Any], aside: dict[str, list[str]]
 ) -> None:
     """Encode some photos as one segment of the second line, and note it."""
-    name = f"{pending['began']:08d}r{len(pending['segments']):05d}"
+    name = f"{second_line(pending)}{len(pending['segments']):05d}"
     read = _reader(view, model)
     with (
         SegmentWriter(view.folder / SEGMENTS, name, model.dim, view.commit.fields) as writer,

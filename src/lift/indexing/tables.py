@@ -48,7 +48,10 @@ class MetadataTable:
         kinds, columns = {}, {}
         for number, name in enumerate(header):
             if number != named and name:
-                kinds[name], columns[name] = _typed([row[number] for row in rows])
+                cells = [row[number] for row in rows]
+                if all(cell is None or cell == "" for cell in cells):
+                    continue  # an empty column has no type yet
+                kinds[name], columns[name] = _typed(cells)
                 if (taken or {}).get(name, kinds[name]) != kinds[name]:
                     raise LiftError(
                         f"{path}: the field {name!r} is taken by the DATASET", "rename the column"
@@ -111,7 +114,7 @@ def _read(path: Path) -> tuple[list[str], list[list[Any]]]:
         lines = read_sheet(path)
     else:
         text = read_text(path.read_bytes(), None, path.name)[0]
-        lines = _records(path, text) if path.suffix.lower() in (".jsonl", ".json") else _csv(text)
+        lines = _records(path, text) if path.suffix.lower() in (".jsonl", ".json") else _csv(path, text)
     if len(lines) < 2:
         raise LiftError(f"{path} holds no rows", "give a table with a header and one row per photo")
     header = [str(cell).strip() if cell is not None else "" for cell in lines[0]]
@@ -119,17 +122,21 @@ def _read(path: Path) -> tuple[list[str], list[list[Any]]]:
     return header, [[*line[:width], *[None] * (width - len(line))] for line in lines[1:]]
 
 
-def _csv(text: str) -> list[list[Any]]:
+def _csv(path: Path, text: str) -> list[list[Any]]:
     first = text.split("\n", 1)[0]
     separator = max("\t;,", key=first.count)
-    return [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row)]
+    try:
+        return [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row)]
+    except csv.Error as error:
+        raise LiftError(f"{path} is no readable table ({error})", "save it again as CSV or .xlsx") from error
 
 
 def _records(path: Path, text: str) -> list[list[Any]]:
     try:
-        lines = (
-            json.loads(text) if path.suffix.lower() == ".json" else list(map(json.loads, text.splitlines()))
-        )
+        # Not splitlines, which also cuts at letters that may stand inside a text, such as U+2028.
+        parts = [text] if path.suffix.lower() == ".json" else [s for s in text.split("\n") if s.strip()]
+        lines = [json.loads(part) for part in parts]
+        lines = lines[0] if path.suffix.lower() == ".json" else lines
         header = list(dict.fromkeys(name for line in lines for name in line))
         return [header, *([line.get(name) for name in header] for line in lines)]
     except (ValueError, TypeError, AttributeError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lift.artefact import digest, read_manifest, refuse_foreign, settle, write_json
 from lift.catalogue.changing import Change, apply, place_of
+from lift.catalogue.commits import UPLOADS, writing
 from lift.catalogue.fields import plain_value
 from lift.catalogue.segments import Entry
 from lift.catalogue.view import View, open_view
@@ -21,6 +22,8 @@ from lift.model import Model, Rival
 
 #: Photos of one commit: a killed run loses at most so many.
 PORTION = 2048
+#: The same for photos of which only the texts are new: these are not encoded again.
+RETOLD = 65_536
 
 
 @dataclass
@@ -47,6 +50,11 @@ def bring(
         raise LiftError(f"{out} is a file", "give a folder as --out")
     if overwrite and out.exists():
         refuse_foreign(out, "index.json")
+        if any((out / UPLOADS).glob("*/*")):
+            raise LiftError(
+                f"{out} keeps photos that were given as bytes, maybe their only copies; --overwrite would delete them",
+                f"give another --out, or remove {out / UPLOADS} yourself if they may go",
+            )
     there = out.is_dir() and any(out.iterdir()) and not overwrite
     if there and not (out / "index.json").is_file():
         raise LiftError(f"{out} exists and is not an INDEX", "give another --out")
@@ -64,6 +72,8 @@ def bring(
         remedy = "give another --out, or add --overwrite to replace it"
         if view is None:
             remedy = "it is of format 1: add --overwrite to make it anew; later changes are then taken up"
+        elif "photos" in changed:
+            remedy = f"it was made of the photos in {made_by.get('photos', 'another place')}: {remedy}"
         elif changed == ["model"]:
             remedy = (
                 f"go over to the other model with `lift manage reindex {out} --run {model.run}`, or {remedy}"
@@ -87,8 +97,13 @@ def update(
     found = compare(view, source, prefix)
     done = Brought("updated", len(source), set_aside=list(found.set_aside))
     change = Change(gone=list(found.gone))
-    for entry, row in found.retold:
-        change.put(entry, view.vector(row))
+    for start in range(0, len(found.retold), RETOLD):
+        if start:
+            view = _commit(out, view, change, source, model, done)
+            change = Change()
+        for entry in found.retold[start : start + RETOLD]:
+            if (row := view.find(entry.key)) is not None:
+                change.put(entry, view.vector(row))
     with progress_bar("indexing photos", len(found.fresh)) as bar:
         for batch in source.only(found.fresh).batches(model):
             done.set_aside += batch.set_aside
@@ -107,7 +122,8 @@ def update(
     view = _commit(out, view, change, source, model, done)
     if request is not None:
         counts = {"added": done.added, "updated": done.updated, "deleted": done.deleted}
-        write_json(out / "report.json", {**report_of(len(source), len(view), done.set_aside), **counts})
+        with writing(out):
+            write_json(out / "report.json", {**report_of(len(source), len(view), done.set_aside), **counts})
     return done
 
 
@@ -128,10 +144,10 @@ def _commit(
 
 @dataclass(frozen=True)
 class Compared:
-    """A source against an INDEX: numbers of photos to encode, photos with new texts only (and their row), keys gone."""
+    """A source against an INDEX: numbers of photos to encode, photos with new texts only, keys gone."""
 
     fresh: list[int]
-    retold: list[tuple[Entry, int]]
+    retold: list[Entry]
     gone: list[str]
     set_aside: list[SetAside]
 
@@ -140,11 +156,11 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
     """What to do about every photo of the source, and about those of the INDEX that it no longer has."""
     place = source.place
     number = view.commit.places.index(place) if place in view.commit.places else -1
-    known: dict[str, tuple[int, str, str]] = {}
+    known: dict[str, tuple[str, str]] = {}
     foreign: set[str] = set()
-    for row, entry in view.entries():
+    for _, entry in view.entries():
         if entry.place == number:
-            known[entry.key] = (row, entry.sign, texts_of(entry))
+            known[entry.key] = (entry.sign, texts_of(entry))
         else:
             foreign.add(entry.key)
     found = Compared([], [], [], [])
@@ -153,10 +169,10 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
         if key in foreign:
             remedy = "rename the file, or delete the other photo with `lift manage delete`"
             found.set_aside.append(SetAside(key, "another photo of the INDEX has its name", remedy))
-        elif key not in known or known[key][1] != entry.sign:
+        elif key not in known or known[key][0] != entry.sign:
             found.fresh.append(at)
-        elif known[key][2] != texts_of(entry):
-            found.retold.append((replace(entry, key=key), known[key][0]))
+        elif known[key][1] != texts_of(entry):
+            found.retold.append(replace(entry, key=key))
         known.pop(key, None)
     found.gone.extend(known)
     return found

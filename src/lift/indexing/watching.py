@@ -16,7 +16,7 @@ from lift.data.decoding import MAX_PIXELS
 from lift.errors import LiftError
 from lift.indexing.building import Source
 from lift.indexing.folder import Index
-from lift.indexing.photos import list_photos, sign_of
+from lift.indexing.photos import list_photos, refuse_odd_name, sign_of
 from lift.indexing.updating import Brought, update
 from lift.model import Model, Rival
 
@@ -46,6 +46,7 @@ def watch(config: WatchConfig, stop: threading.Event | None = None) -> int:
     """Follow the folder until Ctrl-C or `stop`; how often the INDEX was changed."""
     if not config.folder.is_dir():
         raise LiftError(f"there is no folder {config.folder}", "give a folder of photos")
+    refuse_odd_name(config.folder)
     if config.index.resolve().is_relative_to(config.folder.resolve()):
         raise LiftError(f"the INDEX {config.index} lies inside the folder", "keep it elsewhere")
     index = Index.open(config.index)
@@ -66,23 +67,42 @@ def _moments(config: WatchConfig, stop: threading.Event | None) -> Iterator[None
         return
     from watchfiles import watch as changes_of
 
-    # Begun before the first look, so that nothing that comes during it is missed.
     quiet = int(1000 * config.wait)
-    events = changes_of(
-        config.folder,
-        stop_event=stop,
-        step=min(quiet, 500),
-        debounce=max(quiet, 500),
-        rust_timeout=1000,
-        yield_on_timeout=True,
-        raise_interrupt=True,
-        watch_filter=None,
-    )
-    first = True
-    for found in events:
-        if first or found:
-            first = False
-            yield None
+    while stop is None or not stop.is_set():
+        watched = _folder_itself(config.folder)
+        # Begun before the first look, so that nothing that comes during it is missed.
+        events = changes_of(
+            config.folder,
+            stop_event=stop,
+            step=min(quiet, 500),
+            debounce=max(quiet, 500),
+            rust_timeout=1000,
+            yield_on_timeout=True,
+            raise_interrupt=True,
+            watch_filter=None,
+        )
+        first = True
+        try:
+            for found in events:
+                if first or found:
+                    first = False
+                    yield None
+                if _folder_itself(config.folder) != watched:
+                    break  # another one is in its place, of which there would be no events
+        except RuntimeError:  # watchfiles ends so at a file name that is not UTF-8; begin anew with a look
+            time.sleep(config.wait)
+
+
+def _folder_itself(folder: Path) -> tuple[int, int]:
+    """Device and number of the folder; LiftError when it is gone."""
+    try:
+        stat = folder.stat()
+    except OSError as error:
+        raise LiftError(
+            f"the folder {folder} is gone; nothing was taken out of the INDEX",
+            "see whether its disk is there, then watch it again",
+        ) from error
+    return stat.st_dev, stat.st_ino
 
 
 def _take_up(index: Index, model: Model | Rival, config: WatchConfig) -> int:
@@ -90,6 +110,15 @@ def _take_up(index: Index, model: Model | Rival, config: WatchConfig) -> int:
     files = _settled(config.folder, stop_after=60.0)
     index.refresh()
     index.check_model(model)
+    if not files and len(index):
+        empty = LiftError(
+            f"{config.folder} holds no photos, so nothing is taken out of {index.folder}",
+            "see whether its disk is there; take photos out with `lift manage delete` if they shall go",
+        )
+        if config.once:
+            raise empty
+        note(str(empty))
+        return 0
     source, view = Source(config.folder, files, max_pixels=config.max_pixels), index.view
     first = not view.commit.places or view.commit.places[0] == source.place
     prefix = "" if first else f"{config.folder.resolve().name}/"
