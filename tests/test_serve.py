@@ -24,6 +24,7 @@ from lift.indexing.reindexing import reindex, switch
 from lift.model import Model, load
 from lift.predict import class_features, class_scores
 from lift.serve.config import Limits
+from lift.serve.pictures import as_jpeg
 from serve_by_hand import as_file, client, make_index, photo_bytes, request
 
 
@@ -88,6 +89,15 @@ def test_pictures_are_written_anew_and_remembered_by_the_browser(server: TestCli
     for address in ("/api/photo", "/api/photo/thumbnail", "/api/photo/picture"):
         for key in ("nothing.png", "../../etc/passwd", "/etc/passwd", "red", "red/../red/circle.png"):
             assert server.get(address, params={"key": key}).status_code == 404
+
+
+def test_metadata_of_a_photo_is_not_given_out() -> None:
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x010E] = "at home"
+    Image.new("RGB", (40, 30)).save(out, "JPEG", exif=exif)
+    picture = Image.open(out)
+    assert b"at home" in out.getvalue() and picture.getexif()
+    assert not Image.open(io.BytesIO(as_jpeg(picture, 256))).getexif()
 
 
 def test_a_link_out_of_the_indexed_folder_is_not_followed(tiny_run: Path, tmp_path: Path) -> None:

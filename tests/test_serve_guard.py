@@ -67,12 +67,14 @@ def test_a_browser_logs_in_with_a_cookie_that_no_script_reads(server: TestClient
     assert server.post("/api/login", json={"token": "wrong"}).status_code == 401
     answer = server.post("/api/login", json={"token": TOKEN})
     cookie = answer.headers["set-cookie"]
-    assert answer.json() == {"token_needed": True, "logged_in": True}
+    assert answer.json() == {"token_needed": True, "logged_in": True} and "Secure" not in cookie
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie and TOKEN not in cookie
     assert server.get("/api/about").status_code == 200
     assert server.get("/api/session").json()["logged_in"] is True
     server.post("/api/logout")
     assert server.get("/api/about").status_code == 401
+    with_tls = server.post("https://127.0.0.1/api/login", json={"token": TOKEN})
+    assert "; Secure" in with_tls.headers["set-cookie"]
     server.cookies.clear()
 
 
@@ -167,6 +169,20 @@ def test_bodies_over_the_limit_are_refused_before_they_are_read(server: TestClie
         "/api/search", content=pieces, headers={**BEARER, "Content-Type": "application/json"}
     )
     assert streamed.status_code == 413 and streamed.json()["remedy"]
+
+
+def test_a_photo_of_too_many_pixels_or_bytes_is_refused(index: Path) -> None:
+    with client(index, max_pixels=1_000, max_megabytes=0.004) as server:
+        for size, status, said in (
+            ((40, 25), 200, ""),
+            ((40, 26), 422, "1,000 pixels"),
+            ((60, 60), 413, "4,000"),
+        ):
+            files = {"photo": as_file(photo_bytes(1, size=size))}
+            answer = server.post("/api/search/photo", files=files)
+            assert answer.status_code == status and said in answer.text
+            added = server.post("/api/photos", files=[("photos", files["photo"])], data={"replace": "true"})
+            assert added.json()["set_aside"] == (status != 200)
 
 
 def test_a_body_that_trickles_in_is_given_up() -> None:

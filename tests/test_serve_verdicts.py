@@ -315,3 +315,17 @@ def test_of_a_table_deleted_while_it_waits_or_is_checked_nothing_stays(
     jobs.close()
     assert at_work == ["b2"] and not waiting.exists() and not running.exists()
     assert "could not be checked" not in caplog.text
+
+
+def test_only_so_many_finished_tables_are_kept(server: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lift.serve.jobs.KEPT_JOBS", 1)
+    jobs = Jobs(server.service)  # type: ignore[attr-defined]
+    folders = [put_in(jobs, f"c{number}") for number in range(3)]
+    jobs.start()
+    while jobs._held:
+        time.sleep(0.01)
+    jobs.close()
+    kept = server.get("/api/tables").json()["jobs"]
+    assert [folder.name for folder in folders if folder.exists()] == [job["id"] for job in kept]
+    assert len(kept) == 1
+    server.delete(f"/api/tables/{kept[0]['id']}")
