@@ -25,8 +25,9 @@ from lift.explaining.proof import Share
 from lift.explaining.words import METHOD
 from lift.indexing import Index
 from lift.model import load
-from lift.serve.app import LOOPBACK, make_app
+from lift.serve.app import make_app
 from lift.serve.config import ServeConfig
+from lift.serve.guard import LOOPBACK
 from lift.serve.service import Service
 from lift.verifying.calibrating import write_calibration
 from lift.verifying.folder import Group

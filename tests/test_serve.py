@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from lift.indexing.reindexing import reindex, switch
 from lift.model import Model, load
 from lift.predict import class_features, class_scores
 from lift.serve.config import Limits
+from lift.serve.pictures import as_jpeg
 from serve_by_hand import as_file, client, make_index, photo_bytes, request
 
 
@@ -88,6 +91,15 @@ def test_pictures_are_written_anew_and_remembered_by_the_browser(server: TestCli
             assert server.get(address, params={"key": key}).status_code == 404
 
 
+def test_metadata_of_a_photo_is_not_given_out() -> None:
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x010E] = "at home"
+    Image.new("RGB", (40, 30)).save(out, "JPEG", exif=exif)
+    picture = Image.open(out)
+    assert b"at home" in out.getvalue() and picture.getexif()
+    assert not Image.open(io.BytesIO(as_jpeg(picture, 256))).getexif()
+
+
 def test_a_link_out_of_the_indexed_folder_is_not_followed(tiny_run: Path, tmp_path: Path) -> None:
     outside = tmp_path / "secret.png"
     outside.write_bytes(photo_bytes(3))
@@ -134,7 +146,7 @@ def test_photos_are_added_each_for_itself_and_are_on_the_disk(tiny_run: Path, tm
         other = Index.open(index)  # as another process sees it
         assert len(other) == 14 and other.match("new/b.png").metadata == {"price": 3, "shop": "東京"}
         same = server.post("/api/photos", files=[("photos", as_file(photo_bytes(9), "a 犬.png"))])
-        assert same.json()["results"][0]["reason"] == "there is a photo of this key already"
+        assert same.json()["results"][0]["reason"] == "a photo of this name is there already"
         again = {"files": [("photos", as_file(photo_bytes(9), "a 犬.png"))], "data": {"replace": "true"}}
         assert server.post("/api/photos", **again).json()["updated"] == 1
         where = {"shop": ["東京"], "price": {"<=": 3}}
@@ -154,6 +166,25 @@ def test_photos_are_added_each_for_itself_and_are_on_the_disk(tiny_run: Path, tm
         assert server.post("/api/photos", files=files).status_code == 403
         assert server.post("/api/photos/delete", json={"keys": ["a 犬.png"]}).status_code == 403
         assert server.get("/api/about").json()["writable"] is False
+
+
+def test_uploads_of_one_name_at_once_do_not_overwrite_each_other_nor_stop_searches(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    with client(make_index(tiny_run, tmp_path), threads=2) as server, ThreadPoolExecutor(2) as people:
+        service = server.service  # type: ignore[attr-defined]
+
+        def send(seed: int) -> str:
+            files = [("photos", as_file(photo_bytes(seed), "IMG_0001.png"))]
+            return server.post("/api/photos", files=files).json()["results"][0]["state"]
+
+        with service._changing:  # as while another upload is encoded
+            sent = [people.submit(send, seed) for seed in (1, 2)]
+            while service.changes.held + service.work.held < 2:
+                time.sleep(0.01)
+            assert server.post("/api/search", json={"text": "a red circle"}).status_code == 200
+        assert sorted(one.result() for one in sent) == ["added", "set_aside"]
+        assert len(service.index) == 13
 
 
 def test_what_another_process_adds_is_found(tiny_run: Path, model: Model, tmp_path: Path) -> None:
@@ -232,7 +263,11 @@ def test_a_persons_answers_are_kept_and_exported_for_calibrate(server: TestClien
     assert lines[0]["key"] == "red/circle.png" and lines[1]["key"] is None
     copies = index.with_name("index.server") / "pictures"
     assert [Image.open(copies / line["image"]).size for line in lines] == [(64, 64), (40, 30)]
-    packed = zipfile.ZipFile(io.BytesIO(server.get("/api/feedback/export?format=zip").content))
+    export = server.get("/api/feedback/export?format=zip")
+    assert int(export.headers["content-length"]) == len(export.content)
+    assert "answers.zip" in export.headers["content-disposition"]
+    assert not list(copies.parent.glob("tmp*"))
+    packed = zipfile.ZipFile(io.BytesIO(export.content))
     assert sorted(packed.namelist()) == sorted(["answers.jsonl", *(line["image"] for line in lines)])
     assert packed.read("answers.jsonl").decode() == server.get("/api/feedback/export").text
     assert server.delete(f"/api/feedback/{sent.json()['id']}").json() == {"deleted": 1}

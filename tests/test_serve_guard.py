@@ -21,6 +21,7 @@ from lift.errors import LiftError, UsageError
 from lift.serve import starting
 from lift.serve.config import Limits, ServeConfig
 from lift.serve.guard import Body, Guard, Keys, Rates
+from lift.serve.lanes import DEADLINE
 from lift.serve.refusing import Busy, Refused
 from lift.serve.starting import check_address, is_loopback, listen, read_token
 from lift.serve.state import State
@@ -66,13 +67,22 @@ def test_a_browser_logs_in_with_a_cookie_that_no_script_reads(server: TestClient
     assert server.post("/api/login", json={"token": "wrong"}).status_code == 401
     answer = server.post("/api/login", json={"token": TOKEN})
     cookie = answer.headers["set-cookie"]
-    assert answer.json() == {"token_needed": True, "logged_in": True}
+    assert answer.json() == {"token_needed": True, "logged_in": True} and "Secure" not in cookie
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie and TOKEN not in cookie
     assert server.get("/api/about").status_code == 200
     assert server.get("/api/session").json()["logged_in"] is True
     server.post("/api/logout")
     assert server.get("/api/about").status_code == 401
+    with_tls = server.post("https://127.0.0.1/api/login", json={"token": TOKEN})
+    assert "; Secure" in with_tls.headers["set-cookie"]
     server.cookies.clear()
+
+
+def test_odd_cookies_of_other_programs_on_this_machine_do_no_harm(server: TestClient) -> None:
+    server.cookies.clear()
+    cookie = f'theirs={{"a": "b,c"}}; a[0]=1; lift_session={Keys(TOKEN).cookie()}; ;=; 犬=x'
+    assert server.get("/api/about", headers={"Cookie": cookie.encode()}).status_code == 200
+    assert server.get("/api/about", headers={"Cookie": b"lift_session"}).status_code == 401
 
 
 def test_cookies_run_out_and_cannot_be_made_up() -> None:
@@ -102,11 +112,20 @@ def test_other_names_and_other_pages_are_refused(server: TestClient) -> None:
         "http://127.0.0.1.evil.example",
         "http://[",
         "garbage",
+        "http://127.0.0.1:3000",  # another program's page on this machine
+        "http://localhost",
     ):
         refused = server.post("/api/search", json={"text": "a"}, headers={**BEARER, "Origin": origin})
         assert refused.status_code == 403, origin
     own = {**BEARER, "Origin": "http://127.0.0.1"}
     assert server.post("/api/search", json={"text": "a"}, headers=own).status_code == 200
+    proxied = {**BEARER, "Host": "photos.example", "Origin": "https://photos.example:8443"}
+    guard = server.app.app  # type: ignore[attr-defined]  # Watch, then Guard
+    kept, guard.hosts = guard.hosts, guard.hosts | {"photos.example"}
+    try:
+        assert server.post("/api/search", json={"text": "a"}, headers=proxied).status_code == 200
+    finally:
+        guard.hosts = kept
     cross = {**BEARER, "Sec-Fetch-Site": "cross-site"}
     assert server.post("/api/search", json={"text": "a"}, headers=cross).status_code == 403
 
@@ -150,6 +169,20 @@ def test_bodies_over_the_limit_are_refused_before_they_are_read(server: TestClie
         "/api/search", content=pieces, headers={**BEARER, "Content-Type": "application/json"}
     )
     assert streamed.status_code == 413 and streamed.json()["remedy"]
+
+
+def test_a_photo_of_too_many_pixels_or_bytes_is_refused(index: Path) -> None:
+    with client(index, max_pixels=1_000, max_megabytes=0.004) as server:
+        for size, status, said in (
+            ((40, 25), 200, ""),
+            ((40, 26), 422, "1,000 pixels"),
+            ((60, 60), 413, "4,000"),
+        ):
+            files = {"photo": as_file(photo_bytes(1, size=size))}
+            answer = server.post("/api/search/photo", files=files)
+            assert answer.status_code == status and said in answer.text
+            added = server.post("/api/photos", files=[("photos", files["photo"])], data={"replace": "true"})
+            assert added.json()["set_aside"] == (status != 200)
 
 
 def test_a_body_that_trickles_in_is_given_up() -> None:
@@ -211,6 +244,30 @@ def test_the_bytes_of_all_bodies_at_work_are_bounded() -> None:
         assert statuses == [503, 200] and guard.held == 0 and guard.active == 0
 
     asyncio.run(trial())
+
+
+def test_the_time_for_an_answer_begins_when_the_body_is_there() -> None:
+    left: list[float] = []
+
+    async def app(scope: object, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        left.append(DEADLINE.get() - time.monotonic())
+
+    async def trial() -> None:
+        pieces = [{"type": "http.request", "body": b"x", "more_body": more} for more in (True, True, False)]
+
+        async def receive() -> Any:
+            await asyncio.sleep(0.1)  # a slow network
+            return pieces.pop(0)
+
+        rates = Rates(rate=0, burst=0)
+        guard = Guard(app, keys=Keys(None), rates=rates, limits=Limits(), hosts=None, seconds=5)
+        scope = {"type": "http", "method": "POST", "path": "/api/verify/photo", "headers": []}
+        await guard(scope, receive, receive)  # type: ignore[arg-type]
+
+    asyncio.run(trial())
+    assert left == [pytest.approx(5, abs=0.1)]
 
 
 def test_what_is_full_or_broken_is_answered_503_with_a_time(server: TestClient) -> None:

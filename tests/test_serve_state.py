@@ -94,6 +94,14 @@ def test_what_is_not_there_is_refused(state: State) -> None:
     assert state.drop_question(10**30) == 0
 
 
+def test_questions_wait_up_to_a_limit(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = state.questions(1)[0]
+    monkeypatch.setattr("lift.serve.state.MOST_QUESTIONS", waiting + 1)
+    number = ask(state, "the last one")
+    assert state.ask("too many", PICTURE, key=None, probability=None, suspicious=[]) is None
+    assert ask(state, "the last one") == number and state.drop_question(number) == 1
+
+
 def test_jobs_wait_up_to_a_limit(state: State) -> None:
     state.add_job("one", "a.csv", True, most=1)
     with pytest.raises(Refused) as refused:
@@ -116,6 +124,8 @@ def test_a_sqlite_file_is_in_wal_mode_and_outlives_its_process(tmp_path: Path) -
     first = State(sqlite_url(tmp_path / "s.db"))
     ask(first, "still there?")
     assert (tmp_path / "s.db-wal").exists()
+    with first._engine.connect() as connection:  # 2, FULL: what was acknowledged survives a loss of power
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     again = State(sqlite_url(tmp_path / "s.db"))  # the first is not closed, as after a kill
     assert again.questions(1)[0] == 1
     first.close()

@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 
 from lift.indexing import Index
 from lift.model import Model, load
-from lift.serve.jobs import TablePhotos
+from lift.serve.jobs import Jobs, TablePhotos
 from lift.verifying import Verifier
 from serve_by_hand import as_file, client, make_calibration, make_index, photo_bytes, request
 
@@ -261,3 +261,71 @@ def test_a_table_survives_the_end_of_its_server(index: Path, calibration: Path) 
         job = finished(server, sent["id"])
         assert job["state"] == "done" and job["done"] == 600, job
         assert len(Index.open(index)) == 12
+
+
+def put_in(jobs: Jobs, number: str) -> Path:
+    """A table of three rows, as POST /api/tables takes it in; its folder."""
+    folder = jobs.folder / number
+    folder.mkdir(parents=True)
+    (folder / "table.csv").write_text("photo,text\n" + f"{KEY},a dog\n" * 3)
+    jobs.service.state.add_job(number, "t.csv", False, 8)
+    jobs.put(number)
+    return folder
+
+
+def test_a_table_is_checked_by_one_of_two_servers_on_the_same_folder(server: TestClient) -> None:
+    service = server.service  # type: ignore[attr-defined]
+    first, second, third = Jobs(service), Jobs(service), Jobs(service)
+    put_in(first, "a1")
+    second.start()
+    time.sleep(0.05)
+    assert service.state.job("a1")["state"] == "waiting"  # it is the first one's
+    second.close()
+    first.close()  # ends without having begun it
+    third.start()
+    assert finished(server, "a1")["counts"]["set_aside"] == 0
+    first.put("a1")  # as by a server that had seen it waiting before
+    first.start()
+    time.sleep(0.05)
+    assert service.state.job("a1")["state"] == "done"
+    for jobs in (first, third):
+        jobs.close()
+    server.delete("/api/tables/a1")
+
+
+def test_of_a_table_deleted_while_it_waits_or_is_checked_nothing_stays(
+    server: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = server.service  # type: ignore[attr-defined]
+    jobs, update, at_work = Jobs(service), service.state.update_job, []
+    waiting, running = put_in(jobs, "b1"), put_in(jobs, "b2")
+    jobs.drop("b1")
+
+    def deleted(number: str, **values: Any) -> bool:
+        if values.get("done"):  # the first rows are checked
+            jobs.drop(number)
+            (running / "photos").mkdir(parents=True)  # as when a zip is just being unpacked
+            at_work.append(number)
+        return update(number, **values)
+
+    monkeypatch.setattr(service.state, "update_job", deleted)
+    jobs.start()
+    while not at_work or jobs._held:
+        time.sleep(0.01)
+    jobs.close()
+    assert at_work == ["b2"] and not waiting.exists() and not running.exists()
+    assert "could not be checked" not in caplog.text
+
+
+def test_only_so_many_finished_tables_are_kept(server: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lift.serve.jobs.KEPT_JOBS", 1)
+    jobs = Jobs(server.service)  # type: ignore[attr-defined]
+    folders = [put_in(jobs, f"c{number}") for number in range(3)]
+    jobs.start()
+    while jobs._held:
+        time.sleep(0.01)
+    jobs.close()
+    kept = server.get("/api/tables").json()["jobs"]
+    assert [folder.name for folder in folders if folder.exists()] == [job["id"] for job in kept]
+    assert len(kept) == 1
+    server.delete(f"/api/tables/{kept[0]['id']}")

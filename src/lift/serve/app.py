@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from lift import __version__
 from lift.serve import refusing
-from lift.serve.guard import Guard, Keys, Rates
+from lift.serve.guard import LOOPBACK, Guard, Keys, Rates
 from lift.serve.jobs import Jobs
 from lift.serve.refusing import Refused
 from lift.serve.routes import about, asking, judging, photos, searching, tables
@@ -21,7 +21,6 @@ from lift.serve.service import Service
 from lift.serve.watching import Watch
 
 PAGE = Path(__file__).with_name("page")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def make_app(

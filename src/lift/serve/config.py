@@ -42,7 +42,7 @@ class ServeConfig:
     read_only: bool = False
     """photos cannot be added or deleted over HTTP"""
     threads: int = 2
-    """threads that work for requests beside the one that encodes texts"""
+    """threads that work for requests beside those that encode texts, add photos and show them"""
     waiting: int = 32
     """pieces of work that may wait for a thread; more are answered 503"""
     rate: float = 50

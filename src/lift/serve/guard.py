@@ -8,10 +8,10 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lift.serve.config import LONG, Limits
@@ -20,7 +20,8 @@ from lift.serve.refusing import Busy, Refused, answer
 
 #: Requests that are answered at once; each may hold a body.
 MOST_ACTIVE = 500
-LONG_PATHS = ("/api/photos", "/api/tables")
+LONG_PATHS, EXPORT = ("/api/photos", "/api/tables"), "/api/feedback/export"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 COOKIE = "lift_session"
 COOKIE_SECONDS = 12 * 3600
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -82,11 +83,8 @@ class Keys:
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return self.is_token(given.strip())
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        return COOKIE in cookies and self.is_cookie(cookies[COOKIE].value)
+        # http.cookies gives up at the first odd cookie, and browsers send those of all ports of a host.
+        return self.is_cookie(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
 
 
 class Rates:
@@ -145,7 +143,13 @@ class Guard:
 
         try:
             self.check(scope)
-            counted = Body(receive, self._most(scope), self.limits.body_seconds, self._hold)
+            long = scope["path"] == EXPORT or (scope["method"] == "POST" and scope["path"] in LONG_PATHS)
+            seconds = self.seconds * (LONG if long else 1)
+
+            def start() -> None:
+                DEADLINE.set(time.monotonic() + seconds)  # of this request's own task
+
+            counted = Body(receive, self._most(scope), self.limits.body_seconds, self._hold, start)
             counted.check(Headers(scope=scope))
         except Refused as error:
             number = scope.get("lift.number", "")
@@ -153,8 +157,7 @@ class Guard:
             await refusal(scope, receive, with_headers)
             return
         self.active += 1
-        long = scope["method"] == "POST" and scope["path"] in LONG_PATHS
-        DEADLINE.set(time.monotonic() + self.seconds * (LONG if long else 1))  # of this request's own task
+        start()
         try:
             await self.app(scope, counted, with_headers)
         finally:
@@ -201,7 +204,9 @@ class Guard:
                 netloc = urlsplit(origin).netloc
             except ValueError:
                 netloc = ""
-            if netloc and (netloc == host or (self.hosts is not None and _name(netloc) in self.hosts)):
+            # A proxy may leave the port out of Host, so its names count with any; what serves another port of this
+            # machine is a stranger.
+            if netloc and (netloc == host or _name(netloc) in (self.hosts or frozenset()) - LOOPBACK):
                 return
         elif headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
             return
@@ -217,11 +222,21 @@ class Guard:
 
 
 class Body:
-    """`receive` that refuses a body past `most` bytes or behind `seconds`; `hold` is told of every byte."""
+    """`receive` that refuses a body past `most` bytes or behind `seconds`.
 
-    def __init__(self, receive: Receive, most: int, seconds: float, hold: Callable[[int], None]) -> None:
+    `hold` is told of every byte; `whole` is called when all are there: only then does the time for an answer begin.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        most: int,
+        seconds: float,
+        hold: Callable[[int], None],
+        whole: Callable[[], None] = lambda: None,
+    ) -> None:
         self._receive, self._most, self._ends = receive, most, time.monotonic() + seconds
-        self._hold, self.bytes, self._whole = hold, 0, False
+        self._hold, self.bytes, self._whole, self._tell = hold, 0, False, whole
 
     def check(self, headers: Headers) -> None:
         """Raise Refused when the body says itself that it is too long."""
@@ -243,6 +258,8 @@ class Body:
             self._hold(size)
             if self.bytes > self._most:
                 raise self._too_long()
+            if self._whole:
+                self._tell()
         return message
 
     def _too_long(self) -> Refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import shutil
 import threading
@@ -11,7 +12,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,7 +32,7 @@ from lift.verifying.tables import ENDINGS, open_table
 from lift.verifying.wording import WORDS, Language
 
 RESULT, AS_CSV, ROWS = "result.xlsx", "result.csv", "rows.jsonl"
-PHOTOS, ZIP = "photos", "photos.zip"
+PHOTOS, ZIP, LOCK = "photos", "photos.zip", "lock"
 KEPT_JOBS = 200
 #: Places of cells in the result of `verify_table`, behind the picture: sign, verdict, probability, words, photo, text.
 VERDICT, PROBABILITY, LEAST, IMAGE, TEXT, REMARK = 2, 3, 4, 5, 6, 7
@@ -47,6 +48,7 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self.service, self.folder = service, service.folder / "tables"
         self._queue: SimpleQueue[str | None] = SimpleQueue()
+        self._held: dict[str, IO[bytes]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lift-tables", daemon=True)
 
@@ -54,7 +56,7 @@ class Jobs:
         """Take up what an earlier process left, and begin."""
         for job in reversed(self.service.state.jobs("waiting", "running")):
             if (self.folder / job["id"]).is_dir():  # else it is another server's on the same database
-                self._queue.put(job["id"])
+                self.put(job["id"])
         self._thread.start()
 
     def close(self) -> None:
@@ -63,10 +65,19 @@ class Jobs:
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join()
+        for number in list(self._held):
+            self._held.pop(number).close()
 
     def put(self, number: str) -> None:
-        """Let a job wait whose files are there."""
-        self._queue.put(number)
+        """Let a job wait whose files are there, unless another server on the same folder has it in hand."""
+        file = (self.folder / number / LOCK).open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when this process ends
+        except BlockingIOError:
+            file.close()
+        else:
+            self._held[number] = file
+            self._queue.put(number)
 
     def drop(self, number: str) -> int:
         """Forget a job and its files; a running one ends at its next piece."""
@@ -91,8 +102,20 @@ class Jobs:
                 return
             try:
                 self._settle(number)
+                self._clear(number)
             except Exception as error:  # noqa: BLE001  such as a database that is away: the thread must live on
                 failure("a table could not be checked; the next start tries again", error, job=number)
+            finally:
+                self._held.pop(number).close()
+
+    def _clear(self, number: str) -> bool:
+        """Whether the job was deleted meanwhile; what has been written since then goes, too."""
+        try:
+            self.service.state.job(number)
+        except Refused:
+            shutil.rmtree(self.folder / number, ignore_errors=True)
+            return True
+        return False
 
     def _settle(self, number: str) -> None:
         """Check one table, and write down why when that cannot be done."""
@@ -105,7 +128,8 @@ class Jobs:
             problem = error.problem if isinstance(error, LiftError) else error.detail
             remedy = error.remedy
         except (SQLAlchemyError, OSError):
-            raise  # not the table's fault
+            if not self._clear(number):
+                raise  # not the table's fault
         except Exception as error:  # noqa: BLE001  the next table must be checked whatever was in this one
             failure("a table could not be checked", error, job=number)
             problem, remedy = "the server made a mistake", "look into its log, and report it"
@@ -115,6 +139,8 @@ class Jobs:
 
     def _check(self, number: str, folder: Path) -> None:
         service, state = self.service, self.service.state
+        if state.job(number)["state"] not in ("waiting", "running"):
+            return  # another server was quicker
         table = next(path for path in folder.glob("table.*") if path.suffix in ENDINGS)
         total = count_rows(table, service)
         if not state.update_job(number, state="running", total=total, done=0):

@@ -50,10 +50,13 @@ class Service:
         self.state = State(config.database or sqlite_url(self.folder / "state.db"))
         self.texts = TextLane(self.model.encode_text, waiting=config.waiting, seconds=LONG * config.seconds)
         self.work = Lane("work", config.threads, config.waiting, LONG * config.seconds)
+        # One at a time anyway, and a thread of its own: a search need not wait until an upload has been encoded.
+        self.changes = Lane("changes", 1, config.waiting, LONG * config.seconds)
         self.views = Lane("views", 2, 256, LONG * config.seconds)
         self.ready, self.switched, self._facts = False, False, FieldFacts()
         self._looked, self._changing = time.monotonic(), threading.Lock()
-        for lane in (self.texts, self.work, self.views):
+        self.lanes = (self.texts, self.work, self.changes, self.views)
+        for lane in self.lanes:
             self.counts.watch_lane(lane.name, lambda lane=lane: lane.held)  # type: ignore[misc]
         self.counts.held.set_function(lambda: len(self.index))
 
@@ -66,7 +69,7 @@ class Service:
     def close(self) -> None:
         """Finish what was accepted."""
         self.ready = False
-        for lane in (self.texts, self.work, self.views):
+        for lane in self.lanes:
             lane.close()
         self.state.close()
 

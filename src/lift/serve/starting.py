@@ -30,7 +30,8 @@ def serve(config: ServeConfig) -> None:
 
     import uvicorn
 
-    from lift.serve.app import LOOPBACK, make_app
+    from lift.serve.app import make_app
+    from lift.serve.guard import LOOPBACK
     from lift.serve.logs import start_logs
     from lift.serve.service import Service
 

@@ -25,6 +25,7 @@ export function startAdd(steps) {
     input.value = "";
   });
   droppable(panel.querySelector(".drop"), take);
+  window.addEventListener("beforeunload", (event) => running && event.preventDefault()); // photos that still wait
   pasteable(panel, take);
 }
 

@@ -5,7 +5,7 @@ import { aboutCheck, checkOf, startCheck } from "./check.js";
 import { aboutClasses, startClasses } from "./classes.js";
 import { announce, refuse, showProblem, working } from "./elements.js";
 import { firstLanguage, recall, remember, say, setLanguage, words } from "./language.js";
-import { setLimits } from "./photofield.js";
+import { catchDrops, setLimits } from "./photofield.js";
 import { aboutSearch, startSearch } from "./search.js";
 import { get, post, whenSignedOut } from "./server.js";
 import { aboutTable, startTable } from "./table.js";
@@ -128,6 +128,7 @@ async function countPhotos() {
 
 async function start() {
   startSettings();
+  catchDrops();
   const check = (photo) => {
     showTab("check");
     checkOf(photo);

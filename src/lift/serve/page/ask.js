@@ -26,13 +26,16 @@ export function startAsk() {
   whenLanguageChanges(showCount);
 }
 
+/** What was put off comes last. */
+const inOrder = (questions) => [...questions].sort((one, other) => putOff.has(one.id) - putOff.has(other.id));
+
 /** Asks the server what is waiting; `quietly`: only the number in the tab changes, and no failure is shown. */
 export async function refresh(quietly = false) {
   const work = async () => {
     const answer = await get(`/api/queue?limit=${FETCHED}`);
     waiting = answer.waiting;
     const shown = cases[0]?.id;
-    cases = [...answer.questions].sort((one, other) => putOff.has(one.id) - putOff.has(other.id));
+    cases = inOrder(answer.questions);
     if (cases[0]?.id !== shown || !cases.length) show();
     showCount();
   };
@@ -80,9 +83,8 @@ function answer(value) {
       await next(value === "yes" ? "ask.savedYes" : "ask.savedNo");
     } catch (error) {
       if (error.status !== 409 && error.status !== 404) throw error;
-      await next("ask.other"); // somebody else has answered or removed it
-      waiting = Math.max(0, waiting - 1);
-      showCount();
+      cases = [question]; // somebody else answers as well: what waits is asked anew
+      await next("ask.other");
     }
   });
 }
@@ -91,7 +93,7 @@ async function next(said) {
   cases.shift();
   if (!cases.length && waiting > 0) {
     const answer = await get(`/api/queue?limit=${FETCHED}`);
-    cases = answer.questions;
+    cases = inOrder(answer.questions);
     waiting = answer.waiting;
   }
   show(said);

@@ -2,7 +2,7 @@
 import { announce, button, h, refuse, working } from "./elements.js";
 import { warnOfForeign } from "./foreign.js";
 import { say, words } from "./language.js";
-import { photoField } from "./photofield.js";
+import { addressOf, photoField } from "./photofield.js";
 import { pictureAbout, postAbout } from "./server.js";
 import { decisionLine, doubtful, markedSentence, percent, promiseOf } from "./verdicts.js";
 
@@ -13,7 +13,7 @@ const promise = panel.querySelector(".promise");
 let field = null;
 let about = null;
 let queueChanged = () => {};
-let maps = []; // addresses of heat maps, freed at the next check
+let shownFiles = []; // addresses of the photo and its heat maps, freed at the next check
 
 export function startCheck(steps) {
   queueChanged = steps.queueChanged;
@@ -87,8 +87,10 @@ async function check() {
 }
 
 function showAnswer(photo, { verdicts, calibrated }) {
-  for (const map of maps.splice(0)) URL.revokeObjectURL(map);
-  const image = h("img", { src: field.address, alt: "" });
+  for (const one of shownFiles.splice(0)) URL.revokeObjectURL(one);
+  const address = addressOf(photo); // not what the field holds by now
+  shownFiles.push(address);
+  const image = h("img", { src: address, alt: "" });
   const figure = h("figure", { class: "under" }, image);
   image.addEventListener("error", () => image.remove());
   panel.querySelector(".shown").replaceChildren(figure);
@@ -137,7 +139,7 @@ function mapSwitch(photo, sentence, figure) {
     address ??= await working(null, () => pictureAbout("/api/heatmap", photo, { sentence }));
     if (!address) input.checked = false;
     else if (input.checked) {
-      maps.push(address);
+      shownFiles.push(address);
       figure.append(h("img", { class: "over", src: address, alt: "" }));
       announce(words("check.mapHint"));
     }

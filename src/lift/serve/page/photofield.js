@@ -8,6 +8,8 @@ let serial = 0;
 
 export const megabytes = (bytes) => Math.floor(bytes / 1e6);
 export const setLimits = (given) => (limits = given);
+/** The address of a photo {file} or {key, picture}; whoever asks frees that of a file. */
+export const addressOf = (photo) => (photo.file ? URL.createObjectURL(photo.file) : photo.picture);
 
 /** Whether a file may be sent as a photo; says why not. */
 function acceptable(file) {
@@ -29,6 +31,17 @@ export function droppable(place, take) {
     place.classList.remove("over");
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
+}
+
+/** A file dropped beside its place is not opened by the browser, which would take the page away. */
+export function catchDrops() {
+  for (const kind of ["dragover", "drop"])
+    window.addEventListener(kind, (event) => {
+      if (!event.defaultPrevented && event.dataTransfer?.types.includes("Files")) {
+        event.preventDefault();
+        event.dataTransfer.dropEffect = "none";
+      }
+    });
 }
 
 /** Files that are pasted anywhere while `panel` is shown go to `take`. */
@@ -63,7 +76,7 @@ export function photoField(place) {
   function set(next, silent = false) {
     if (next === undefined) return; // the dialog was closed without a choice
     if (address) URL.revokeObjectURL(address);
-    address = next?.file ? URL.createObjectURL(next.file) : null;
+    address = next?.file ? addressOf(next) : null;
     photo = next;
     preview.replaceChildren();
     if (next) {
@@ -92,7 +105,6 @@ export function photoField(place) {
   set(null, true);
   return {
     get photo() { return photo; },
-    get address() { return address ?? photo?.picture ?? null; },
     set,
     focus: () => pick.focus(),
     showLimits: () => say(limit, "photo.limit", [megabytes(limits.photo_bytes)]),

@@ -7,12 +7,10 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from lift.serve.bodies import Answered, Answers, Deleted, FeedbackBody, FeedbackPhotoBody, Question, Queue
@@ -114,9 +112,13 @@ async def export(service: Serving, format: Literal["jsonl", "zip"] = "jsonl") ->
     if format == "jsonl":
         return StreamingResponse(lines(service), media_type="application/x-ndjson")
     file = await service.views.run(_zip, service)
-    return FileResponse(
-        file, media_type="application/zip", filename="answers.zip", background=BackgroundTask(file.unlink)
-    )
+    headers = {
+        "Content-Disposition": 'attachment; filename="answers.zip"',
+        "Content-Length": str(file.seek(0, os.SEEK_END)),
+    }
+    file.seek(0)
+    pieces = iter(lambda: file.read(1 << 20), b"")
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 def lines(service: Service) -> Iterator[str]:
@@ -127,17 +129,16 @@ def lines(service: Service) -> Iterator[str]:
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def _zip(service: Service) -> Path:
-    """answers.jsonl and the copies that it names, in a file of its own."""
-    handle, name = tempfile.mkstemp(".zip", dir=service.folder)
-    os.close(handle)
-    with zipfile.ZipFile(name, "w") as archive:
+def _zip(service: Service) -> IO[bytes]:
+    """answers.jsonl and the copies that it names, in a file without a name: it goes when nobody holds it any more."""
+    file = tempfile.TemporaryFile(dir=service.folder)  # noqa: SIM115  closed when it has been sent
+    with zipfile.ZipFile(file, "w") as archive:
         told = list(lines(service))
         archive.writestr("answers.jsonl", "".join(told))
         for image in dict.fromkeys(json.loads(line)["image"] for line in told):
             if (service.pictures.folder / image).is_file():
                 archive.write(service.pictures.folder / image, image)
-    return Path(name)
+    return file
 
 
 @router.delete("/feedback/{number}")

@@ -51,7 +51,7 @@ async def add(
         raise Refused(413, f"more than {service.limits.files} photos at once", "send them in several uploads")
     told = _DETAILS.validate_json(details or "{}")
     uploads = [(photo.filename or "", await photo.read(service.limits.photo_bytes + 1)) for photo in photos]
-    answer = await service.work.run(_add, service, uploads, told, replace)
+    answer = await service.changes.run(_add, service, uploads, told, replace)
     for state in ("added", "updated", "set_aside"):
         keys = [result.key for result in answer.results if result.state == state and result.key]
         service.counts.photos.labels(state).inc(getattr(answer, state))
@@ -63,7 +63,10 @@ async def add(
 def _add(
     service: Service, uploads: list[tuple[str, bytes]], told: dict[str, Details], replace: bool
 ) -> AddAnswer:
-    """Add what can be added; the results are in the order of `uploads`."""
+    """Add what can be added; the results are in the order of `uploads`.
+
+    In the lane of changes, so that no other upload takes a key between the look and the adding.
+    """
     index, results, new = service.current(), list[AddResult](), dict[str, tuple[NewPhoto, AddResult]]()
     for name, content in uploads:
         detail = told.get(name, Details())
@@ -82,8 +85,8 @@ def _add(
                 "give it a key of its own in `details`",
             )
         elif known and not replace:
-            result.reason = "there is a photo of this key already"
-            result.remedy = "give it another key in `details`, or send replace=true"
+            result.reason = "a photo of this name is there already"
+            result.remedy = "delete that one first, or give this file another name"
         else:
             try:
                 photo = NewPhoto(key, image_bytes=content, captions=detail.captions, metadata=detail.metadata)
@@ -123,7 +126,7 @@ async def delete(body: DeleteBody, service: Serving, request: Request) -> Delete
             service.changing(lambda index: index.delete(known))
         return known, [key for key in keys if key not in known]
 
-    gone, unknown = await service.work.run(work)
+    gone, unknown = await service.changes.run(work)
     service.counts.photos.labels("deleted").inc(len(gone))
     await _note(service, request, "deleted", gone)
     return DeleteAnswer(deleted=len(gone), unknown=unknown, photos=len(service.index))
