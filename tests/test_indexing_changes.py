@@ -308,7 +308,12 @@ def test_a_second_folder_is_watched_under_its_name(made: Index, tmp_path: Path) 
 
 
 def test_an_index_of_format_1_is_searched_but_not_changed(
-    tmp_path: Path, made: Index, model: Model, photos: Path, tiny_run: Path
+    tmp_path: Path,
+    made: Index,
+    model: Model,
+    photos: Path,
+    tiny_run: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     old = tmp_path / "old"
     old.mkdir()
@@ -328,6 +333,9 @@ def test_an_index_of_format_1_is_searched_but_not_changed(
         with pytest.raises(LiftError, match="format 1") as caught:
             change()
         assert "--overwrite" in caught.value.remedy
+    for verb in (["switch"], ["reindex", "--run", str(tiny_run)], ["rollback", "x"]):
+        assert run_verb("manage", [verb[0], str(old), *verb[1:]]) == 1
+        assert "format 1" in capsys.readouterr().err
     (photos / "00.jpg").unlink()
     with pytest.raises(LiftError, match="other settings"):
         index(IndexConfig(tiny_run, photos, old))

@@ -201,6 +201,7 @@ def _rollback(config: RollbackConfig) -> None:
 
 
 def _reindex(index: Index, config: ReindexConfig) -> None:
+    changing.writable(index.view)
     line = reindex(index.folder, load(config.run), restart=config.restart)
     for item in line.set_aside[:5]:
         note(f"set aside: {item.file}: {item.reason} ({item.remedy})")
@@ -211,6 +212,7 @@ def _reindex(index: Index, config: ReindexConfig) -> None:
 
 
 def _switch(index: Index, config: SwitchConfig) -> None:
+    changing.writable(index.view)
     view, name = switch(index.folder, drop_missing=config.drop_missing)
     approximate.keep_fresh(view)
     opened = Index.open(index.folder)
