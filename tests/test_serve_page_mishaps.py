@@ -70,3 +70,15 @@ def test_two_who_answer_at_once_are_asked_what_is_left(visit: Any) -> None:
     said = page.inner_text("#said")
     assert "Somebody else" in said and "2 cases left" in said and page.inner_text("#waiting") == "2"
     assert "409" in one.complaints.pop()
+
+
+def test_a_table_sent_before_the_page_was_loaded_anew_is_still_followed(visit: Any) -> None:
+    one = visit()
+    job = {"id": "j1", "name": "t.csv", "done": 1200, "total": 5000, "made": "2026-01-01T00:00:00Z"}
+    one.answer("/api/tables", {"jobs": [{**job, "state": "running"}]})
+    page = one.open("table")
+    page.wait_for_selector("#table .earlier >> text=1,200 of 5,000 rows checked")
+    assert page.locator("#table .earlier a").count() == 0
+    one.answer("/api/tables", {"jobs": [{**job, "state": "done"}]})
+    page.wait_for_selector("#table .earlier a >> nth=1")
+    assert "rows checked" not in page.inner_text("#table .earlier")

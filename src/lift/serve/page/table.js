@@ -8,6 +8,7 @@ import { SIGNS } from "./verdicts.js";
 const PREVIEW = 20;
 const EARLIER = 5;
 const PAUSE_MS = 700;
+const EARLIER_PAUSE_MS = 1500;
 const panel = document.getElementById("table");
 const file = document.getElementById("table-file");
 const zip = document.getElementById("table-zip");
@@ -18,6 +19,7 @@ const state = document.getElementById("table-state");
 const results = panel.querySelector(".results");
 let about = null;
 let job = null; // number of the job that is being watched
+let timer = 0;
 let queueChanged = () => {};
 
 export function startTable(steps) {
@@ -45,7 +47,7 @@ export function aboutTable(given) {
   say(document.getElementById("table-zip-hint"), "table.zipHint", [megabytes(upload ?? bytes)]);
   panel.querySelector(".closed").hidden = about.calibrated;
   panel.querySelector("form").hidden = !about.calibrated;
-  if (about.calibrated) showEarlier();
+  if (about.calibrated) follow();
 }
 
 function showName(input) {
@@ -85,6 +87,12 @@ function showState(share, key, ...args) {
   say(state, key, args);
 }
 
+/** How far a job is that is not done, as [key, arguments]. */
+function stateOf({ state: now, done, total }) {
+  if (now === "waiting") return ["table.waiting", []];
+  return total ? ["table.checking", [done, total]] : ["table.reading", []];
+}
+
 /** Follows a job until it is done, failed, or stopped here. */
 async function watch(number) {
   while (job === number) {
@@ -95,9 +103,8 @@ async function watch(number) {
       showProblem({ error: now.error, remedy: now.remedy });
       return;
     }
-    if (now.state === "waiting") showState(null, "table.waiting");
-    else if (!now.total) showState(null, "table.reading");
-    else showState(now.done / now.total, "table.checking", now.done, now.total);
+    const [key, args] = stateOf(now);
+    showState(args.length ? now.done / now.total : null, key, ...args);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
@@ -127,7 +134,7 @@ async function showResults(done) {
   heading.focus({ preventScroll: true });
   results.scrollIntoView({ block: "start" });
   queueChanged();
-  showEarlier();
+  follow();
 }
 
 function countsList(counts) {
@@ -162,15 +169,33 @@ function asideList(rows, counts) {
   return [h("h4", { say: ["table.setAside", [counts.set_aside]] }), h("ul", { class: "aside" }, ...items)];
 }
 
-/** Tables checked before, also by an earlier visit: their results can still be had. */
+/** Tables sent before, also by an earlier visit: how far they are, and their results. */
 async function showEarlier() {
   const { jobs } = await get("/api/tables");
-  const ended = jobs.filter((one) => one.state === "done" || one.state === "failed").slice(0, EARLIER);
+  const isEnded = (one) => one.state === "done" || one.state === "failed";
+  const shown = jobs.filter((one) => isEnded(one) || one.id !== job).slice(0, EARLIER);
   const list = panel.querySelector(".earlier");
-  list.hidden = !ended.length;
-  list.querySelector("ul").replaceChildren(...ended.map((one) => h("li", {}, h("span", { class: "name" }, one.name),
+  list.hidden = !shown.length;
+  if (!list.contains(document.activeElement)) list.querySelector("ul").replaceChildren(...shown.map(earlierItem));
+  clearTimeout(timer);
+  if (!shown.every(isEnded)) timer = setTimeout(follow, EARLIER_PAUSE_MS);
+}
+
+function earlierItem(one) {
+  const state = one.state === "failed" ? "table.failed" : stateOf(one);
+  return h("li", {}, h("span", { class: "name" }, one.name),
     h("span", { class: "hint", say: ["table.at", [new Date(one.made)]] }),
     ...(one.state === "done"
       ? [downloadOf(one.id, "xlsx", "table.excel"), downloadOf(one.id, "csv", "table.csv")]
-      : [h("span", { say: "table.failed" })]))));
+      : [h("span", { say: state })]));
+}
+
+/** Shows the earlier tables again; a server that is away for a moment is asked once more. */
+async function follow() {
+  try {
+    await showEarlier();
+  } catch (error) {
+    if (!error.problem) throw error;
+    if (error.status !== 401) timer = setTimeout(follow, EARLIER_PAUSE_MS);
+  }
 }
