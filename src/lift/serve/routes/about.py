@@ -40,6 +40,7 @@ async def login(body: LoginBody, request: Request, response: Response) -> Sessio
         raise Refused(
             401, "that is not the token", "ask the person who runs the server", {"WWW-Authenticate": "Bearer"}
         )
+    request.app.state.logins.give(client)  # a whole office may come from one address: only wrong ones count
     response.set_cookie(
         COOKIE,
         keys.cookie(),
