@@ -192,6 +192,7 @@ def test_what_another_process_adds_is_found(tiny_run: Path, model: Model, tmp_pa
     with client(index) as server:
         Index.open(index).add([NewPhoto("other.png", image_bytes=photo_bytes(5))], model)
         server.service._looked -= 5  # type: ignore[attr-defined]  # as after five seconds
+        assert server.get("/api/about").json()["photos"] == 13
         assert server.get("/api/photo", params={"key": "other.png"}).status_code == 200
 
 

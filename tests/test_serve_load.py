@@ -37,7 +37,7 @@ def test_a_photo_that_was_acknowledged_survives_a_kill(tiny_run: Path, tmp_path:
     index = make_index(tiny_run, tmp_path)
     acknowledged: dict[str, str] = {}
     with running(index, "--rate", "0") as (process, address):
-        killer = threading.Timer(2.0, process.kill)
+        killer = threading.Timer(1.0, process.kill)
         for number in range(10_000):
             name, content = f"photo-{number}.png", photo_bytes(number)
             if number == 1:

@@ -82,3 +82,28 @@ def test_a_table_sent_before_the_page_was_loaded_anew_is_still_followed(visit: A
     one.answer("/api/tables", {"jobs": [{**job, "state": "done"}]})
     page.wait_for_selector("#table .earlier a >> nth=1")
     assert "rows checked" not in page.inner_text("#table .earlier")
+
+
+def test_photos_wait_for_a_server_that_is_away_and_for_signing_in_again(visit: Any) -> None:
+    one = visit()
+    page = one.open("add")
+    tries: list[int] = []
+
+    def photos(route: Any) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            route.abort()
+        elif len(tries) == 2:
+            route.fulfill(status=401, json={"error": "a token is needed", "remedy": "log in"})
+        else:
+            answer = {"file": "a.png", "key": "a.png", "state": "added", "reason": None, "remedy": None}
+            route.fulfill(status=200, json={"results": [answer]})
+
+    one.context.route("**/api/photos", photos)
+    page.set_input_files("#add-files", [PHOTO, {**PHOTO, "name": "b.png"}])
+    page.wait_for_selector("#login:not([hidden])")
+    page.fill("#token", "x")
+    page.press("#token", "Enter")
+    page.wait_for_selector("text=Finished: 2 added")
+    assert len(tries) == 4 and len(one.complaints) == 2
+    one.complaints.clear()

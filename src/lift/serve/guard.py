@@ -107,6 +107,12 @@ class Rates:
             self._buckets.popitem(last=False)
         return wait
 
+    def give(self, client: str) -> None:
+        """Put back what `wait` took."""
+        if client in self._buckets:
+            left, then = self._buckets[client]
+            self._buckets[client] = (left + 1, then)
+
 
 class Guard:
     """ASGI: refuses what must not come in, counts the bytes of bodies, and puts the security headers on answers."""

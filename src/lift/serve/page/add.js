@@ -4,7 +4,8 @@ import { say } from "./language.js";
 import { droppable, megabytes, pasteable } from "./photofield.js";
 import { send } from "./server.js";
 
-const RETRIES = 20; // a busy server is asked again this often before a photo is set aside
+const RETRIES = { 429: 20, 503: 20, 0: 5 }; // how often a busy server, or one that is away, is asked again
+const AWAY_SECONDS = 3;
 const panel = document.getElementById("add");
 const input = document.getElementById("add-files");
 const caption = document.getElementById("add-caption");
@@ -16,6 +17,7 @@ let changed = () => {};
 const queue = []; // {file, row, caption} still to be sent
 let sent = { all: 0, done: 0, added: 0, aside: 0 };
 let running = false;
+let resume = () => {}; // goes on when somebody has signed in again
 
 export function startAdd(steps) {
   changed = steps.photosChanged;
@@ -31,6 +33,7 @@ export function startAdd(steps) {
 
 export function aboutAdd(given) {
   about = given;
+  resume();
   const { photo_bytes: bytes, photo_pixels: pixels } = about.limits;
   say(document.getElementById("add-limit"), "add.limit", [megabytes(bytes), Math.floor(pixels / 1e6)]);
   panel.querySelector(".closed").hidden = about.writable;
@@ -68,7 +71,7 @@ async function sendAll() {
   changed();
 }
 
-/** Sends one photo; a busy server is waited for. What the server refuses is a result like any other. */
+/** Sends one photo; a busy server is waited for, and so is signing in again. What the server refuses is a result like any other. */
 async function sendOne({ file, row, caption: text }) {
   const state = row.querySelector(".state");
   const share = h("progress", { max: 1, "aria-label": file.name });
@@ -83,9 +86,10 @@ async function sendOne({ file, row, caption: text }) {
       return outcomeOf(answer.results[0]);
     } catch (error) {
       if (!error.problem) throw error;
-      const busy = error.status === 503 || error.status === 429;
-      if (!busy || attempt >= RETRIES) return failure(error.problem);
-      await new Promise((resolve) => setTimeout(resolve, 1000 * error.problem.args[0]));
+      say(state, "add.waiting");
+      if (error.status === 401) await new Promise((resolve) => (resume = resolve));
+      else if (attempt >= (RETRIES[error.status] ?? 0)) return failure(error.problem);
+      else await new Promise((resolve) => setTimeout(resolve, 1000 * (error.problem.args?.[0] ?? AWAY_SECONDS)));
     } finally {
       share.remove();
     }

@@ -40,6 +40,7 @@ async def login(body: LoginBody, request: Request, response: Response) -> Sessio
         raise Refused(
             401, "that is not the token", "ask the person who runs the server", {"WWW-Authenticate": "Bearer"}
         )
+    request.app.state.logins.give(client)  # a whole office may come from one address: only wrong ones count
     response.set_cookie(
         COOKIE,
         keys.cookie(),
@@ -63,6 +64,7 @@ async def logout(request: Request, response: Response) -> Session:
 async def about(service: Serving) -> About:
     """The model, what it promises, and what a request may ask for."""
     limits, model = service.limits, service.model
+    facts = await service.views.run(service.field_facts)  # looks for what other processes did, too
     return About(
         version=__version__,
         model=AboutModel(
@@ -73,7 +75,7 @@ async def about(service: Serving) -> About:
         calibrated=service.judge.calibrated,
         promises=service.judge.promises,
         shows=Shows(words=service.judge.words, places=service.judge.places),
-        fields=[FieldFact(**fact) for fact in await service.views.run(service.field_facts)],
+        fields=[FieldFact(**fact) for fact in facts],
         languages=["en"] if model.fingerprint.name == "minilm" else None,
         limits={
             "photo_bytes": limits.photo_bytes,
