@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import shutil
 import threading
@@ -12,8 +11,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import Any
 
+from filelock import FileLock, Timeout
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,7 +48,7 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self.service, self.folder = service, service.folder / "tables"
         self._queue: SimpleQueue[str | None] = SimpleQueue()
-        self._held: dict[str, IO[bytes]] = {}
+        self._held: dict[str, FileLock] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lift-tables", daemon=True)
 
@@ -66,18 +66,17 @@ class Jobs:
         if self._thread.is_alive():
             self._thread.join()
         for number in list(self._held):
-            self._held.pop(number).close()
+            self._held.pop(number).release()
 
     def put(self, number: str) -> None:
         """Let a job wait whose files are there, unless another server on the same folder has it in hand."""
-        file = (self.folder / number / LOCK).open("ab")
+        lock = FileLock(self.folder / number / LOCK, timeout=0, thread_local=False, is_singleton=False)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when this process ends
-        except BlockingIOError:
-            file.close()
-        else:
-            self._held[number] = file
-            self._queue.put(number)
+            lock.acquire()  # the kernel lets go when this process ends
+        except Timeout:
+            return
+        self._held[number] = lock
+        self._queue.put(number)
 
     def drop(self, number: str) -> int:
         """Forget a job and its files; a running one ends at its next piece."""
@@ -106,7 +105,7 @@ class Jobs:
             except Exception as error:  # noqa: BLE001  such as a database that is away: the thread must live on
                 failure("a table could not be checked; the next start tries again", error, job=number)
             finally:
-                self._held.pop(number).close()
+                self._held.pop(number).release()
 
     def _clear(self, number: str) -> bool:
         """Whether the job was deleted meanwhile; what has been written since then goes, too."""
