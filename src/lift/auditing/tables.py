@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lift.data.reading import is_binary, read_sheet, read_text
+from lift.data.reading import csv_rows, is_binary, read_sheet, read_text
 from lift.errors import LiftError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -62,15 +61,9 @@ def _read_lines(text: str, encoding: str) -> Table:
 
 
 def _read_csv(text: str, encoding: str, path: Path) -> Table:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     first = text.split("\n", 1)[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
     try:
-        lines = [
-            row
-            for row in csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter)
-            if row
-        ]
+        lines = [row for row in csv_rows(io.StringIO(text.replace("\0", ""), newline=""), first, path) if row]
     except csv.Error as error:
         raise LiftError(f"{path} cannot be read ({error})", "save it again as CSV or TSV") from error
     header = [name.strip().lstrip("\ufeff") for name in lines[0]] if lines else []

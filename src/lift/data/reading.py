@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +59,18 @@ def is_binary(text: str) -> bool:
     return 50 * len(_CONTROLS.findall(text)) > len(text)
 
 
-def read_sheet(path: Path) -> list[list[Any]]:
-    """Rows of the first sheet of an Excel file, empty ones left out; LiftError when it cannot be read."""
+def csv_rows(lines: Iterable[str], first: str, path: Path) -> Iterator[list[str]]:
+    """Rows of a CSV or TSV with cells of any length; the separator is told by the ending, or by the `first` line.
+
+    Raises csv.Error at a row that cannot be read; the iterator can go on behind it.
+    """
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
+    return csv.reader(lines, delimiter=delimiter)
+
+
+def sheet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Rows of the first sheet of an Excel file, one by one, without empty ones; LiftError when it cannot be read."""
     import zipfile
 
     import openpyxl
@@ -70,7 +83,13 @@ def read_sheet(path: Path) -> list[list[Any]]:
             f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
         ) from error
     try:
-        cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            if any(cell is not None for cell in row):
+                yield row
     finally:
         book.close()
-    return [row for row in cells if any(cell is not None for cell in row)]
+
+
+def read_sheet(path: Path) -> list[list[Any]]:
+    """All of `sheet_rows`."""
+    return [list(row) for row in sheet_rows(path)]

@@ -15,7 +15,7 @@ from typing import Any
 from lift.artefact import sha256_file
 from lift.catalogue.fields import join_fields, parse_date, stored_value
 from lift.console import note
-from lift.data.reading import read_sheet, read_text
+from lift.data.reading import csv_rows, read_sheet, read_text
 from lift.errors import LiftError
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?")
@@ -124,9 +124,8 @@ def _read(path: Path) -> tuple[list[str], list[list[Any]]]:
 
 def _csv(path: Path, text: str) -> list[list[Any]]:
     first = text.split("\n", 1)[0]
-    separator = max("\t;,", key=first.count)
     try:
-        return [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row)]
+        return [row for row in csv_rows(io.StringIO(text, newline=""), first, path) if any(row)]
     except csv.Error as error:
         raise LiftError(f"{path} is no readable table ({error})", "save it again as CSV or .xlsx") from error
 

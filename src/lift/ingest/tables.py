@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lift.data.decoding import BadImage
 from lift.data.files import PICTURES, TABLES, PhotoFinder
-from lift.data.reading import read_sheet, read_text
+from lift.data.reading import csv_rows, read_sheet, read_text
 from lift.errors import LiftError
 from lift.ingest.columns import embedded_photo, guess_columns, item_of
 from lift.ingest.config import IngestConfig
@@ -156,11 +155,9 @@ def _read_json(text: str, path: Path) -> Rows:
 
 def _read_csv(text: str, path: Path, asides: Asides) -> Rows:
     """Rows of a CSV or TSV; without a header (first line names a photo) columns are called `column 1`…"""
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     first = text.split("\n", 1)[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
     lines: Iterator[list[str]] = (
-        line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if line
+        line for line in csv_rows(io.StringIO(text, newline=""), first, path) if line
     )
     header = [name.strip() for name in next(lines, [])]
     start = 2

@@ -6,7 +6,6 @@ import codecs
 import csv
 import json
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lift.data.columns import IMAGE_NAMES, TEXT_NAMES, by_name
-from lift.data.reading import encoding_guesses
+from lift.data.reading import csv_rows, encoding_guesses, sheet_rows
 from lift.errors import LiftError
 from lift.verifying.wording import COLUMNS
 
@@ -149,12 +148,10 @@ def _names(header: Sequence[Any]) -> list[str]:
 
 
 def _of_csv(path: Path) -> Iterator[Line | Unread]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding=_encoding(path), newline="") as file:
         first = file.readline()
         file.seek(0)
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",\t;|", key=first.count)
-        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter)
+        reader = csv_rows((line.replace("\0", "") for line in file), first, path)
         header: list[str] = []
         number = 0
         while True:
@@ -201,30 +198,10 @@ def _of_jsonl(path: Path) -> Iterator[Line | Unread]:
 
 
 def _of_excel(path: Path) -> Iterator[Line | Unread]:
-    import zipfile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LiftError(
-            f"{path} is no readable Excel file ({error})", "save it again as .xlsx or .csv"
-        ) from error
-    try:
-        header: list[str] = []
-        number = 0
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            if all(cell is None for cell in row):
-                continue
-            if not header:
-                header = _names(row)
-                continue
-            number += 1
-            yield Line(number, dict(zip(header, row, strict=False)))
-    finally:
-        book.close()
+    rows = sheet_rows(path)
+    header = _names(next(rows, ()))
+    for number, row in enumerate(rows, 1):
+        yield Line(number, dict(zip(header, row, strict=False)))
 
 
 def _encoding(path: Path) -> str:
