@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 
@@ -116,6 +117,37 @@ def test_too_many_texts_wait_and_an_error_reaches_all_who_wait() -> None:
         for task in tasks:
             with pytest.raises(ValueError, match="no such word"):
                 await task
+        lane.close()
+
+    asyncio.run(trial())
+
+
+def test_a_request_that_was_let_in_keeps_its_place_for_all_its_steps() -> None:
+    async def trial() -> None:
+        lane = Lane("test", threads=1, waiting=1, seconds=10)
+        gate = threading.Event()
+        other = asyncio.create_task(lane.run(gate.wait))
+        await asyncio.sleep(0.02)
+        async with lane.place():
+            with pytest.raises(Busy):  # no room for a third
+                await asyncio.create_task(lane.run(print), context=contextvars.Context())
+            gate.set()
+            assert await lane.run(lambda: 1) == 1 and await lane.run(lambda: 2) == 2
+            await other
+            await asyncio.sleep(0.01)
+            assert lane.held == 1
+        assert lane.held == 0
+        gate.clear()
+        async with lane.place():
+            began = DEADLINE.set(time.monotonic() + 0.05)
+            with pytest.raises(Busy, match="in time"):
+                await lane.run(gate.wait)
+            DEADLINE.reset(began)
+            assert lane.held == 2
+        assert lane.held == 1  # the thread is still at it
+        gate.set()
+        await asyncio.sleep(0.02)
+        assert lane.held == 0
         lane.close()
 
     asyncio.run(trial())

@@ -6,8 +6,9 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -24,6 +25,10 @@ T = TypeVar("T")
 DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
 
+#: The lane in which the request at hand has a place.
+_PLACE: ContextVar[Lane | None] = ContextVar("place", default=None)
+
+
 def _left(seconds: float) -> float:
     """Seconds that a piece of work may still take: at most `seconds`, and none behind the request's own deadline."""
     return max(0.0, min(seconds, DEADLINE.get() - time.monotonic()))
@@ -37,20 +42,45 @@ class Lane:
         self.held = 0  # pieces of work that wait or run; touched on the event loop only
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"lift-{name}")
 
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Keep a place for all pieces of work of a request; Busy when there is none.
+
+        Without it a request of several steps is let in at the first and refused at a later one: under twice the load
+        the server encoded sentences all the time and hardly answered one.
+        """
+        self._enter()
+        token = _PLACE.set(self)
+        try:
+            yield
+        finally:
+            _PLACE.reset(token)
+            self._free()
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises. Work that has begun is finished even when its client no longer waits."""
-        if self.held >= self.room:
-            raise Busy(f"{self.held} pieces of work are waiting already", after=1)
-        self.held += 1
+        placed = _PLACE.get() is self
+        if not placed:
+            self._enter()
         loop = asyncio.get_running_loop()
         work = self._pool.submit(function, *args, **kwargs)
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(work), _left(self.seconds))
         except TimeoutError as error:
             if work.done() and not work.cancelled():
                 raise  # a TimeoutError of the work itself
             raise Busy("there was no answer in time", after=5) from error
+        finally:
+            if not placed and work.done():
+                self._free()
+            elif not work.done():  # it goes on without its request
+                self.held += placed
+                work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free))
+
+    def _enter(self) -> None:
+        if self.held >= self.room:
+            raise Busy(f"{self.held} pieces of work are waiting already", after=1)
+        self.held += 1
 
     def _free(self) -> None:
         self.held -= 1

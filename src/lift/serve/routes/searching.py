@@ -49,8 +49,9 @@ def shown(match: Match) -> dict[str, Any]:
 @router.post("/search")
 async def search(body: SearchBody, service: Serving) -> SearchAnswer:
     """Find photos by a sentence, by the likeness to a photo of the INDEX, or by both."""
-    photo = None if body.key is None else await service.work.run(service.vector, body.key)
-    return await _search(service, body, photo)
+    async with service.work.place():
+        photo = None if body.key is None else await service.work.run(service.vector, body.key)
+        return await _search(service, body, photo)
 
 
 @router.post("/search/photo")
@@ -60,8 +61,9 @@ async def search_photo(
     """Find photos like an uploaded one; `request` may add what POST /api/search takes."""
     body = parsed(SearchBody, request)
     content = await photo_bytes(service, photo)
-    vector = await service.work.run(lambda: service.encode_photo(service.decode(content)))
-    return await _search(service, body, vector)
+    async with service.work.place():
+        vector = await service.work.run(lambda: service.encode_photo(service.decode(content)))
+        return await _search(service, body, vector)
 
 
 async def _search(service: Service, body: SearchBody, photo: np.ndarray | None) -> SearchAnswer:
@@ -125,8 +127,9 @@ async def _picture(service: Service, request: Request, key: str, side: int) -> R
 @router.post("/classify")
 async def classify(body: ClassifyBody, service: Serving) -> ClassifyAnswer:
     """Which of your class names fits a photo of the INDEX."""
-    picture = await service.work.run(service.picture, body.key)
-    return await _classify(service, picture, body)
+    async with service.work.place():
+        picture = await service.work.run(service.picture, body.key)
+        return await _classify(service, picture, body)
 
 
 @router.post("/classify/photo")
@@ -136,7 +139,8 @@ async def classify_photo(
     """Which of your class names fits an uploaded photo."""
     body = parsed(ClassifyPhotoBody, request)
     content = await photo_bytes(service, photo)
-    return await _classify(service, await service.work.run(service.decode, content), body)
+    async with service.work.place():
+        return await _classify(service, await service.work.run(service.decode, content), body)
 
 
 async def _classify(service: Service, picture: Image.Image, body: ClassifyPhotoBody) -> ClassifyAnswer:
