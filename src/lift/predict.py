@@ -74,6 +74,11 @@ def exact_scores(rows: Float[np.ndarray, "N D"], query: Float[np.ndarray, " ..."
     return (rows.astype(np.float64, order="C") * query.astype(np.float64)).sum(axis=1)
 
 
+def float_error(dim: int) -> float:
+    """Twice the worst rounding error of a float32 dot product of unit vectors (dim,)."""
+    return dim * 2.0**-23
+
+
 def top_k(
     vectors: Float[np.ndarray, "N D"],
     queries: Float[np.ndarray, "Q D"],
@@ -95,7 +100,7 @@ def top_k(
     if not np.allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-2):
         raise ValueError("queries must be finite and of unit length")
     k = min(k, len(vectors))
-    margin = vectors.shape[1] * 2.0**-23  # twice the worst rounding error of a float32 dot product
+    margin = float_error(vectors.shape[1])
     best = [(np.empty(0, np.int64), np.empty(0, np.float64)) for _ in queries]
     for start in range(0, len(vectors), chunk_rows):
         chunk = np.asarray(vectors[start : start + chunk_rows], dtype=np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lift.console import progress_bar
-from lift.predict import exact_scores
+from lift.predict import exact_scores, float_error
 
 TILE = 4096
 
@@ -18,7 +18,7 @@ def groups_of(vectors: np.ndarray, threshold: float) -> list[list[int]]:
     at the threshold are decided exactly.
     """
     parent = np.arange(len(vectors))
-    margin = vectors.shape[1] * 2.0**-23
+    margin = float_error(vectors.shape[1])
     tiles = range(0, len(vectors), TILE)
     with progress_bar("comparing photos", len(tiles)) as bar:
         for top in tiles:

@@ -17,7 +17,7 @@ from threading import Barrier
 import numpy as np
 import torch
 
-from lift.predict import exact_scores
+from lift.predict import exact_scores, float_error
 
 MANY = 8  # queries from which float32 blocks are faster
 BLOCK_ROWS, PART_ROWS, AHEAD = 8192, 65_536, 8
@@ -62,7 +62,7 @@ def join(best: Best, rows: np.ndarray, vectors: np.ndarray, query: np.ndarray, t
         return best
     vectors = np.asarray(vectors, np.float32)
     if len(rows) > 16 * top:  # a float32 product leaves few of them
-        near = _candidates(vectors @ query, best[1], top, _float_error(vectors.shape[1]))
+        near = _candidates(vectors @ query, best[1], top, float_error(vectors.shape[1]))
         rows, vectors = rows[near], vectors[near]
     rows = np.concatenate([best[0], rows])
     scores = np.concatenate([best[1], exact_scores(vectors, query)])
@@ -90,7 +90,7 @@ def _products(vectors: np.ndarray, queries: np.ndarray) -> Iterator[tuple[int, n
     dim = vectors.shape[1]
     half = len(queries) < MANY and _half_is_sound(dim)
     # u = 2^-11 for the rounding of the query, u for that of the result, and float32 sums between.
-    error = 2 * 2.0**-11 + _float_error(dim) if half else _float_error(dim)
+    error = 2 * 2.0**-11 + float_error(dim) if half else float_error(dim)
     step = min(PART_ROWS, max(BLOCK_ROWS, 2**24 // len(queries)))
     product, workers = _half_product if half else _float_product, _workers()
     waiting: deque[tuple[int, Future[np.ndarray]]] = deque()
@@ -147,11 +147,6 @@ def _workers() -> ThreadPoolExecutor:
 
 
 os.register_at_fork(after_in_child=_workers.cache_clear)
-
-
-def _float_error(dim: int) -> float:
-    """Twice the worst rounding error of a float32 dot product of unit vectors."""
-    return dim * 2.0**-23
 
 
 def _tensor(vectors: np.ndarray) -> torch.Tensor:
