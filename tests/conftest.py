@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,16 @@ def real_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"real photos are not on this machine ({SHARED_DATA})")
     return SHARED_DATA
+
+
+def write_photos(folder: Path, names: Sequence[str], cut: str) -> None:
+    """Noise photos of 60 x 40 pixels under these names, one `cut` short as the last of them, and an empty file."""
+    random = np.random.default_rng(0)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / name)
+    (folder / cut).write_bytes((folder / names[-1]).read_bytes()[:900])
+    (folder / "none.png").write_bytes(b"")
 
 
 def draw_shape(colour: str, shape: str, size: int, shift: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import write_photos
 from lift.cli import run as run_verb
 from lift.data import Dataset
 from lift.errors import LiftError
@@ -29,12 +30,7 @@ NAMES = ["a.png", "b/c/deep.PNG", "b/z.jpg", JAPANESE]
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with four photos at several depths, two broken ones, and files that are no photos."""
     folder = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for name in NAMES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / name)
-    (folder / "b" / "cut.jpg").write_bytes((folder / "b" / "z.jpg").read_bytes()[:900])
-    (folder / "none.png").write_bytes(b"")
+    write_photos(folder, NAMES, cut="b/cut.jpg")
     (folder / "link.jpg").symlink_to(folder / "nowhere.jpg")
     (folder / "notes.txt").write_text("not a photo", encoding="utf-8")
     (folder / ".hidden.png").write_bytes((folder / "a.png").read_bytes())

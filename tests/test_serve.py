@@ -233,6 +233,25 @@ def test_classes_are_those_of_predict(server: TestClient, model: Model) -> None:
     )
 
 
+def test_a_request_keeps_its_place_while_its_texts_are_encoded(
+    server: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, held = server.service, []  # type: ignore[attr-defined]
+    encode = service.texts.vectors
+
+    async def looked_at(texts: list[str]) -> np.ndarray:
+        held.append(service.work.held)
+        return await encode(texts)
+
+    monkeypatch.setattr(service.texts, "vectors", looked_at)
+    names, photo = {"classes": ["red", "blue"]}, {"photo": as_file(photo_bytes())}
+    assert server.post("/api/search", json={"text": "a red circle"}).status_code == 200
+    assert server.post("/api/search/photo", files=photo, data=request(text="red")).status_code == 200
+    assert server.post("/api/classify", json={"key": "red/circle.png", **names}).status_code == 200
+    assert server.post("/api/classify/photo", files=photo, data=request(**names)).status_code == 200
+    assert held == [1, 1, 1, 1]
+
+
 def test_an_uncalibrated_model_gives_no_verdict_and_no_probability(server: TestClient, model: Model) -> None:
     content, sentences = photo_bytes(7), ["a red circle", "a blue square"]
     answer = server.post(

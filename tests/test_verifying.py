@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from conftest import write_photos
 from lift.data import Dataset
 from lift.errors import LiftError, UsageError
 from lift.model import Model, load
@@ -24,12 +24,7 @@ NAMES = ["a.png", JAPANESE]
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two photos and two broken ones."""
     folder = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for name in NAMES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / name)
-    (folder / "cut.jpg").write_bytes((folder / JAPANESE).read_bytes()[:900])
-    (folder / "none.png").write_bytes(b"")
+    write_photos(folder, NAMES, cut="cut.jpg")
     return folder
 
 
