@@ -200,6 +200,24 @@ def test_metadata_tables_keep_types_and_find_their_photos(tmp_path: Path, ending
         MetadataTable.read(path, ["00.jpg"], "name")
 
 
+def test_photos_alone_leave_the_metadata_that_is_known(tmp_path: Path, tiny_run: Path) -> None:
+    folder, table, out = tmp_path / "photos", tmp_path / "table.csv", tmp_path / "index"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes(photo_bytes(number))
+    table.write_text("file,price\n0.png,3\n1.png,30\n", encoding="utf-8")
+    made = index(IndexConfig(tiny_run, folder, out, metadata=table))
+    (folder / "0.png").write_bytes(photo_bytes(70))
+    (folder / "3.png").write_bytes(photo_bytes(71))
+    assert watch(WatchConfig(out, folder, once=True)) == 1
+    (folder / "4.png").write_bytes(photo_bytes(72))
+    opened = index(IndexConfig(tiny_run, folder, out))
+    known = {match.key: match.metadata for match in map(opened.match, opened.keys())}
+    assert known == {"0.png": {"price": 3}, "1.png": {"price": 30}, "2.png": {}, "3.png": {}, "4.png": {}}
+    vectors = [one.view.vector(one.view.find("0.png") or 0) for one in (made, opened)]
+    assert not np.array_equal(*vectors)  # the changed photo was encoded anew
+
+
 def test_lift_index_with_a_table_and_search_where(
     tmp_path: Path, photos: Path, tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

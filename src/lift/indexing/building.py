@@ -70,6 +70,11 @@ class Source:
         own = {} if self.dataset is None else dict(OF_DATASET)
         return {**own, **(self.table.fields if self.table else {})}
 
+    @property
+    def tells_texts(self) -> bool:
+        """Whether it says anything of captions and metadata; photo files alone do not."""
+        return self.dataset is not None or self.table is not None
+
     def batches(self, model: Model | Rival) -> Iterator[Batch]:
         """The photos as `model` sees them, in order, with their metadata."""
         if self.dataset is None or self.numbers is None:

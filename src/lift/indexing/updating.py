@@ -92,7 +92,8 @@ def update(
 ) -> Brought:
     """Bring the photos of one source in step; others in the INDEX stay. Commits by portions.
 
-    request: what the whole INDEX is then made of. prefix: stands before the keys of this source.
+    request: what the whole INDEX is then made of. prefix: stands before the keys of this source. A source that tells
+    no texts leaves those that are known of a photo as they are.
     """
     found = compare(view, source, prefix)
     done = Brought("updated", len(source), set_aside=list(found.set_aside))
@@ -112,7 +113,11 @@ def update(
             ]  # what it showed before is no more
             vectors = encode(model, batch.pixels) if batch.entries else np.empty((0, model.dim))
             for entry, vector in zip(batch.entries, vectors, strict=True):
-                change.put(replace(entry, key=prefix + entry.key), vector)
+                entry = replace(entry, key=prefix + entry.key)
+                if not source.tells_texts and (row := view.find(entry.key)) is not None:
+                    known = view.entry(row)
+                    entry = replace(entry, captions=known.captions, metadata=known.metadata)
+                change.put(entry, vector)
             if len(change.entries) >= PORTION:
                 view = _commit(out, view, change, source, model, done)
                 change = Change()
@@ -160,7 +165,7 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
     foreign: set[str] = set()
     for _, entry in view.entries():
         if entry.place == number:
-            known[entry.key] = (entry.sign, texts_of(entry))
+            known[entry.key] = (entry.sign, texts_of(entry) if source.tells_texts else "")
         else:
             foreign.add(entry.key)
     found = Compared([], [], [], [])
@@ -171,7 +176,7 @@ def compare(view: View, source: Source, prefix: str) -> Compared:
             found.set_aside.append(SetAside(key, "another photo of the INDEX has its name", remedy))
         elif key not in known or known[key][0] != entry.sign:
             found.fresh.append(at)
-        elif known[key][1] != texts_of(entry):
+        elif source.tells_texts and known[key][1] != texts_of(entry):
             found.retold.append(replace(entry, key=key))
         known.pop(key, None)
     found.gone.extend(known)
